@@ -1,0 +1,1 @@
+"""What Django and the gateway share: frozen dataclasses, table names, key format, environment names."""

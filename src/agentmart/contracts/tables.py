@@ -1,0 +1,23 @@
+"""Tables that Django migrates and the gateway reads and writes by SQL of its own, and what it may do there."""
+
+from __future__ import annotations
+
+GRANT = "access_grant"
+CALL_STARTED = "metering_call_started"
+USAGE_EVENT = "metering_usage_event"
+USAGE_HOUR = "metering_usage_hour"
+
+GRANT_CHANNEL = "agentmart_grant"
+"""NOTIFY channel; the payload is the key id (32 hex digits), or `*` for all."""
+
+OWNER_ROLE = "agentmart_owner"
+APP_ROLE = "agentmart_app"
+GATEWAY_ROLE = "agentmart_gateway"
+
+GATEWAY_PRIVILEGES: dict[str, tuple[str, ...]] = {
+    GRANT: ("SELECT",),
+    CALL_STARTED: ("SELECT", "INSERT", "DELETE"),
+    USAGE_EVENT: ("SELECT", "INSERT"),
+    USAGE_HOUR: ("SELECT", "INSERT", "UPDATE"),
+}
+"""All that the gateway's database role may touch; the migration grants it, a test compares it with the catalog."""

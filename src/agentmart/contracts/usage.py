@@ -1,0 +1,70 @@
+"""What the gateway records of a call: `started` before the run, one immutable event before the last byte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+
+class CallStatus(StrEnum):
+    """How a call ended, as its usage event says."""
+
+    OK = "ok"
+    ERROR = "error"  # the runtime failed; tokens it reported are billed, the request is not
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"  # the caller left; what was used is billed
+
+
+class UsageSource(StrEnum):
+    """Where token counts come from."""
+
+    RUNTIME = "runtime"
+    COUNTED = "counted"
+    REPORTED = "reported"  # a provider's or operator's own report
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A row of `metering_call_started`: the call exists, nothing is owed yet. Deleted after delivery."""
+
+    call_id: UUID  # UUIDv7
+    gateway_id: UUID
+    customer_id: UUID
+    provider_customer_id: UUID
+    resource_id: UUID
+    key_id: UUID
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEvent:
+    """A row of `metering_usage_event`; quantities as columns, further meters as JSON."""
+
+    id: UUID  # the call's UUIDv7; its time prefix is `occurred_at`
+    customer_id: UUID
+    provider_customer_id: UUID
+    project_id: UUID
+    resource_id: UUID
+    offering_id: UUID
+    plan_id: UUID | None
+    key_id: UUID | None
+    flow_version_id: UUID | None
+    occurred_at: datetime
+    received_at: datetime
+    status: CallStatus
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    source: UsageSource
+    duration_ms: int
+    streamed: bool
+    error_code: str = ""
+    meters: dict[str, Decimal] = field(default_factory=dict)
+
+
+METERS = ("requests", "input_tokens", "output_tokens")
+"""Component types that the gateway feeds; a plan component of the same type is billed from them."""

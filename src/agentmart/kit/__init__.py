@@ -1,0 +1,1 @@
+"""Pure Python without Django: errors, ids, clock, states, money, periods, tokens, logging."""
