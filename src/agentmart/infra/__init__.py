@@ -1,0 +1,1 @@
+"""Django plumbing without a business word: tenancy, actors, jobs, audit, state moves, REST base."""

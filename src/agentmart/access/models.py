@@ -1,0 +1,76 @@
+"""Tables of API keys and of the Grants published to the gateway."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from agentmart.contracts.grants import GrantState
+from agentmart.infra.models import BaseModel, ScopedQuerySet
+
+
+class ApiKeyQuerySet(ScopedQuerySet["ApiKey"]):
+    """Keys, scoped by the buyer."""
+
+
+class ApiKey(BaseModel):
+    """What is known of a key after its one showing: everything but the key."""
+
+    customer_id = models.UUIDField(db_index=True)
+    project_id = models.UUIDField()
+    config_id = models.UUIDField(db_index=True)
+    name = models.CharField(max_length=150)
+    kind = models.CharField(max_length=20, default="secret")
+    environment = models.CharField(max_length=10, default="live")
+    scopes = models.JSONField(default=list)
+    prefix = models.CharField(max_length=20)
+    last4 = models.CharField(max_length=4)
+    created_by = models.CharField(max_length=254)
+    expires_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "access_api_key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…{self.last4})"
+
+
+class GrantRowQuerySet(ScopedQuerySet["GrantRow"]):
+    """Grants, scoped by the buyer."""
+
+
+class GrantRow(models.Model):
+    """The row behind `contracts.grants.Grant`; the gateway reads it by SQL of its own."""
+
+    key_id = models.UUIDField(primary_key=True)
+    key_sha256 = models.BinaryField(max_length=32)
+    kind = models.CharField(max_length=20)
+    environment = models.CharField(max_length=10)
+    state = models.CharField(max_length=30, choices=[(s.value, s.value) for s in GrantState])
+    customer_id = models.UUIDField(db_index=True)
+    provider_customer_id = models.UUIDField()
+    project_id = models.UUIDField()
+    resource_id = models.UUIDField(db_index=True)
+    config_id = models.UUIDField()
+    offering_id = models.UUIDField(db_index=True)
+    plan_id = models.UUIDField(null=True)
+    flow_version_id = models.UUIDField(null=True)
+    runtime = models.CharField(max_length=30)
+    deployment_id = models.CharField(max_length=64)
+    scopes = models.JSONField(default=list)
+    expires_at = models.DateTimeField(null=True)
+    accept_until = models.DateTimeField(null=True)
+    limits = models.JSONField(default=dict)
+    tweakable = models.JSONField(default=list)
+    tweaks = models.JSONField(default=dict)
+    version = models.BigIntegerField(default=1)
+
+    objects = GrantRowQuerySet.as_manager()
+
+    class Meta:
+        db_table = "access_grant"
+
+    def __str__(self) -> str:
+        return f"grant {self.key_id} ({self.state})"

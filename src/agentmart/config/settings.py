@@ -1,0 +1,150 @@
+"""Django settings: from the environment only (`contracts.environment` lists every variable)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from agentmart.contracts.environment import environment
+
+ENV = environment()
+
+DATA_DIR = ENV.path("AGENTMART_DATA_DIR")
+SECRET_KEY = ENV.text("AGENTMART_SECRET_KEY") or "set by the command line from the data folder's secrets"  # noqa: S105
+DEBUG = False
+ALLOWED_HOSTS = [host.strip() for host in ENV.text("AGENTMART_ALLOWED_HOSTS").split(",")]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "procrastinate.contrib.django",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "agentmart.infra",
+    "agentmart.identity",
+    "agentmart.agents",
+    "agentmart.catalog",
+    "agentmart.resources",
+    "agentmart.access",
+    "agentmart.ordering",
+    "agentmart.metering",
+    "agentmart.billing",
+    "agentmart.web",
+]
+
+MIDDLEWARE = [
+    "agentmart.web.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "agentmart.web.urls"
+WSGI_APPLICATION = "agentmart.config.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    """Return the connection of the role this process runs as: the owner for migrations, else the application."""
+    owner = os.environ.get("AGENTMART_DATABASE_ROLE") == "owner"
+    url = urlsplit(ENV.text("DATABASE_URL" if owner else "AGENTMART_APP_DATABASE_URL"))
+    query = dict(part.split("=", 1) for part in url.query.split("&") if "=" in part)
+    host = unquote(query.pop("host", url.hostname or ""))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path.lstrip("/")) or "agentmart",
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": host,
+        "PORT": str(url.port or ""),
+        "ATOMIC_REQUESTS": True,
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {name: unquote(value) for name, value in query.items()},
+    }
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "identity.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+LOGGING_CONFIG = None  # kit.logs configures every process alike
+DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.integer("AGENTMART_FLOW_MAX_BYTES") + 1024 * 1024
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["agentmart.identity.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["agentmart.infra.rest.LoggedIn"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "agentmart.infra.rest.Pagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "agentmart.web.errors.handle",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Agentmart",
+    "DESCRIPTION": "The marketplace for AI agents: catalog, orders, keys, usage, invoices.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# -- the product's own settings
+HOST = ENV.text("AGENTMART_HOST")
+GATEWAY_URL = ENV.text("AGENTMART_GATEWAY_URL") or f"http://{HOST}:{ENV.text('AGENTMART_GATEWAY_PORT')}"
+DEV_CLOCK = ENV.flag("AGENTMART_DEV_CLOCK")
+DEV_CLOCK_FILE = DATA_DIR / "dev-clock.json"
+RUNTIME_SOCKET = ENV.text("AGENTMART_RUNTIME_SOCKET") or str(DATA_DIR / "run" / "runtime.sock")
+ADAPTERS: dict[str, dict[str, dict[str, Any]]] = {"runtimes": {"embedded": {"socket_path": RUNTIME_SOCKET}}}
+AGENT_KEYS = {
+    "SECRET_KEY": ENV.text("AGENT_KEYS_SECRET_KEY"),
+    "ALGORITHM": ENV.text("AGENT_KEYS_ALGORITHM"),
+    "ISSUER": ENV.text("AGENT_KEYS_ISSUER"),
+    "AUDIENCE": ENV.text("AGENT_KEYS_AUDIENCE"),
+    "DEFAULT_EXPIRY_DAYS": ENV.integer("AGENT_KEYS_DEFAULT_EXPIRY_DAYS"),
+}
+FLOW_MAX_BYTES = ENV.integer("AGENTMART_FLOW_MAX_BYTES")
+PROVIDER_PUBLISH = ENV.text("AGENTMART_PROVIDER_PUBLISH")
+PUBLIC_CATALOG = ENV.flag("AGENTMART_PUBLIC_CATALOG")
+INVOICE_GRACE_SECONDS = ENV.integer("AGENTMART_INVOICE_GRACE_SECONDS")
+INVOICE_DUE_DAYS = ENV.integer("AGENTMART_INVOICE_DUE_DAYS")
+CURRENCY = ENV.text("AGENTMART_CURRENCY")
+OPERATOR_NAME = ENV.text("AGENTMART_OPERATOR_NAME")

@@ -1,0 +1,83 @@
+"""Base model and the audit log."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+from agentmart.infra.actors import Actor
+from agentmart.kit.ids import new_id
+
+M = TypeVar("M", bound=models.Model)
+
+
+class ScopedQuerySet(models.QuerySet[M]):
+    """A QuerySet whose reads start at what the actor may see.
+
+    `scope` names the columns that hold the customers a row belongs to; operators see all rows.
+    """
+
+    scope: tuple[str, ...] = ("customer_id",)
+
+    def visible_to(self, actor: Actor) -> ScopedQuerySet[M]:
+        """Return the rows the actor may see."""
+        if actor.is_operator:
+            return self
+        condition = models.Q()
+        for column in self.scope:
+            condition |= models.Q(**{f"{column}__in": actor.customer_ids})
+        return self.filter(condition)
+
+
+class BaseModel(models.Model):
+    """Every row: a random UUID, when it was made and last changed (both set by services from `now`)."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    created = models.DateTimeField(db_index=True)
+    modified = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def uuid(self) -> str:
+        """Return the id as the API shows it: 32 hex digits."""
+        return UUID(str(self.id)).hex
+
+
+class AuditEntryQuerySet(ScopedQuerySet["AuditEntry"]):
+    """Audit rows, scoped like their objects."""
+
+
+class AuditEntry(models.Model):
+    """One fact of who did what to which row, and the values before and after; never changed or deleted."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    at = models.DateTimeField(db_index=True)
+    actor_id = models.UUIDField(null=True)
+    actor_name = models.CharField(max_length=254)
+    action = models.CharField(max_length=100)  # past tense: order.approved
+    object_type = models.CharField(max_length=100)
+    object_id = models.UUIDField()
+    customer_id = models.UUIDField(null=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    objects = AuditEntryQuerySet.as_manager()
+
+    class Meta:
+        db_table = "infra_audit_entry"
+        indexes = (models.Index(fields=["object_type", "object_id", "at"]),)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_type} {self.object_id}"
+
+
+def snapshot(row: models.Model, *fields: str) -> dict[str, Any]:
+    """Return the named fields of a row as JSON-ready values."""
+    values = {name: getattr(row, name) for name in fields}
+    plain = (str, int, float, bool, type(None))
+    return {name: value if isinstance(value, plain) else str(value) for name, value in values.items()}

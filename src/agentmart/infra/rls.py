@@ -1,0 +1,105 @@
+"""Row-level security: the policies tables carry, as migration operations.
+
+The application sets `agentmart.customer_ids` (comma-separated UUIDs) or `agentmart.system` = `on` with SET LOCAL
+(see `tenancy`). Unset means no rows: `current_setting(…, true)` is then NULL or empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.migrations.operations import RunSQL
+
+from agentmart.contracts.tables import APP_ROLE, GATEWAY_PRIVILEGES, GATEWAY_ROLE
+
+_MINE = "ANY (string_to_array(NULLIF(current_setting('agentmart.customer_ids', true), ''), ',')::uuid[])"
+_SYSTEM = "current_setting('agentmart.system', true) = 'on'"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a table's rows are admitted: `read` and `write` are SQL conditions over its columns."""
+
+    name: str
+    read: str
+    write: str
+
+
+def tenant(column: str = "customer_id") -> Policy:
+    """Admit rows of the actor's own customers."""
+    rule = f"{_SYSTEM} OR {column} = {_MINE}"
+    return Policy("tenant", rule, rule)
+
+
+def shared(buyer: str = "customer_id", provider: str = "provider_customer_id") -> Policy:
+    """Admit rows that either side of a sale shares: the buyer's customer or the provider's."""
+    rule = f"{_SYSTEM} OR {buyer} = {_MINE} OR {provider} = {_MINE}"
+    return Policy("shared", rule, rule)
+
+
+def public_catalog(condition: str, owner: str = "customer_id") -> Policy:
+    """Let everybody read rows that meet `condition`; owners and the system read and write theirs."""
+    rule = f"{_SYSTEM} OR {owner} = {_MINE}"
+    return Policy("public_catalog", f"{rule} OR {condition}", rule)
+
+
+def login(write: str = _SYSTEM) -> Policy:
+    """Tables needed before anybody is known (users, tokens, memberships): read by the application, written by rule."""
+    return Policy("login", "true", write)
+
+
+def system_only() -> Policy:
+    """Rows only the system flag admits."""
+    return Policy("system_only", _SYSTEM, _SYSTEM)
+
+
+def through(parent_table: str, parent_column: str) -> Policy:
+    """Admit rows whose parent row is admitted (the parent's own policy decides)."""
+    rule = f"{_SYSTEM} OR EXISTS (SELECT 1 FROM {parent_table} p WHERE p.id = {parent_column})"
+    return Policy("through_parent", rule, rule)
+
+
+def protect(table: str, policy: Policy, *, append_only: bool = False) -> RunSQL:
+    """Return the migration operation that puts a table under forced row-level security with its policy.
+
+    `append_only` tables also lose UPDATE, DELETE and TRUNCATE: by privilege for the application, by trigger for all.
+    The gateway's role gets what `contracts.tables.GATEWAY_PRIVILEGES` lists, unconditionally: it serves all tenants.
+    """
+    statements = [
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY {policy.name}_read ON {table} FOR SELECT USING ({policy.read})",
+        f"CREATE POLICY {policy.name}_insert ON {table} FOR INSERT WITH CHECK ({policy.write})",
+        f"CREATE POLICY {policy.name}_update ON {table} FOR UPDATE USING ({policy.write}) WITH CHECK ({policy.write})",
+        f"CREATE POLICY {policy.name}_delete ON {table} FOR DELETE USING ({policy.write})",
+    ]
+    if append_only:
+        statements += [
+            f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {APP_ROLE}",
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION agentmart_refuse_change()",
+            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION agentmart_refuse_change()",
+        ]
+    privileges = GATEWAY_PRIVILEGES.get(table)
+    if privileges:
+        statements += [
+            f"GRANT {', '.join(privileges)} ON {table} TO {GATEWAY_ROLE}",
+            f"CREATE POLICY gateway ON {table} TO {GATEWAY_ROLE} USING (true) WITH CHECK (true)",
+        ]
+    return RunSQL(";\n".join(statements), reverse_sql=f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+
+
+FOUNDATION_SQL = f"""
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {APP_ROLE};
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {APP_ROLE};
+GRANT USAGE ON SCHEMA public TO {APP_ROLE}, {GATEWAY_ROLE};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APP_ROLE};
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {APP_ROLE};
+CREATE FUNCTION agentmart_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed; book a correction instead', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+"""
+"""What the first migration runs: privileges of later tables and the trigger of append-only ones."""
