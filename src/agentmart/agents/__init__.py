@@ -1,0 +1,1 @@
+"""What providers build: agents and the immutable versions of their flows."""

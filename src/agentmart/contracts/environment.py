@@ -9,48 +9,186 @@ _ALL = ("web", "worker", "gateway", "runtime")
 
 SETTINGS: tuple[Setting, ...] = (
     # -- where things are
-    Setting("AGENTMART_DATA_DIR", "Folder of the embedded database, secrets, sockets and logs.", ".agentmart", "path", readers=_ALL),
-    Setting("AGENTMART_HOST", "Address the web and gateway servers bind.", "127.0.0.1", readers=("web", "gateway")),
+    Setting(
+        "AGENTMART_DATA_DIR",
+        "Folder of the embedded database, secrets, sockets and logs.",
+        ".agentmart",
+        "path",
+        readers=_ALL,
+    ),
+    Setting(
+        "AGENTMART_HOST", "Address the web and gateway servers bind.", "127.0.0.1", readers=("web", "gateway")
+    ),
     Setting("AGENTMART_WEB_PORT", "Port of the portal and REST API.", "8000", "int", readers=("web",)),
     Setting("AGENTMART_GATEWAY_PORT", "Port of the gateway.", "8001", "int", readers=("gateway",)),
-    Setting("AGENTMART_WEB_URL", "Public address of the portal and API; default http://HOST:WEB_PORT.", "", "url"),
-    Setting("AGENTMART_GATEWAY_URL", "Public address of the gateway, shown to buyers; default http://HOST:GATEWAY_PORT.", "", "url"),
+    Setting(
+        "AGENTMART_WEB_URL", "Public address of the portal and API; default http://HOST:WEB_PORT.", "", "url"
+    ),
+    Setting(
+        "AGENTMART_GATEWAY_URL",
+        "Public address of the gateway, shown to buyers; default http://HOST:GATEWAY_PORT.",
+        "",
+        "url",
+    ),
     Setting("AGENTMART_WEB_WORKERS", "Web server processes.", "2", "int", readers=("web",)),
-    Setting("AGENTMART_ALLOWED_HOSTS", "Host names the web server answers to, comma separated; * for any.", "*", readers=("web",)),
+    Setting(
+        "AGENTMART_ALLOWED_HOSTS",
+        "Host names the web server answers to, comma separated; * for any.",
+        "*",
+        readers=("web",),
+    ),
     Setting("AGENTMART_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO", readers=_ALL),
     # -- database
-    Setting("DATABASE_URL", "External PostgreSQL >= 15 with pgvector, as a role that may create roles and tables; empty: embedded PostgreSQL 18.", "", "url", secret=True, readers=("migrate",)),
-    Setting("AGENTMART_APP_DATABASE_URL", "The same database as role agentmart_app; default: made from DATABASE_URL with a generated password.", "", "url", secret=True),
-    Setting("AGENTMART_GATEWAY_DATABASE_URL", "The same database as role agentmart_gateway; default: likewise.", "", "url", secret=True, readers=("gateway",)),
+    Setting(
+        "DATABASE_URL",
+        "External PostgreSQL >= 15 with pgvector, as a role that may create roles and tables; empty: embedded PostgreSQL 18.",
+        "",
+        "url",
+        secret=True,
+        readers=("migrate",),
+    ),
+    Setting(
+        "AGENTMART_APP_DATABASE_URL",
+        "The same database as role agentmart_app; default: made from DATABASE_URL with a generated password.",
+        "",
+        "url",
+        secret=True,
+    ),
+    Setting(
+        "AGENTMART_GATEWAY_DATABASE_URL",
+        "The same database as role agentmart_gateway; default: likewise.",
+        "",
+        "url",
+        secret=True,
+        readers=("gateway",),
+    ),
     # -- secrets
-    Setting("AGENTMART_SECRET_KEY", "Django's signing secret; default: generated into the data folder.", "", secret=True),
-    Setting("AGENT_KEYS_SECRET_KEY", "Signs API keys (at least 32 bytes); default: generated into the data folder.", "", secret=True, readers=("web", "worker", "gateway")),
-    Setting("AGENT_KEYS_ALGORITHM", "JWT algorithm of API keys.", "HS256", readers=("web", "worker", "gateway")),
+    Setting(
+        "AGENTMART_SECRET_KEY",
+        "Django's signing secret; default: generated into the data folder.",
+        "",
+        secret=True,
+    ),
+    Setting(
+        "AGENT_KEYS_SECRET_KEY",
+        "Signs API keys (at least 32 bytes); default: generated into the data folder.",
+        "",
+        secret=True,
+        readers=("web", "worker", "gateway"),
+    ),
+    Setting(
+        "AGENT_KEYS_ALGORITHM", "JWT algorithm of API keys.", "HS256", readers=("web", "worker", "gateway")
+    ),
     Setting("AGENT_KEYS_ISSUER", "Claim iss of API keys.", "agentmart", readers=("web", "worker", "gateway")),
-    Setting("AGENT_KEYS_AUDIENCE", "Claim aud of API keys.", "agentmart-gateway", readers=("web", "worker", "gateway")),
-    Setting("AGENT_KEYS_DEFAULT_EXPIRY_DAYS", "Days until a key expires unless its creator says otherwise.", "365", "int"),
+    Setting(
+        "AGENT_KEYS_AUDIENCE",
+        "Claim aud of API keys.",
+        "agentmart-gateway",
+        readers=("web", "worker", "gateway"),
+    ),
+    Setting(
+        "AGENT_KEYS_DEFAULT_EXPIRY_DAYS",
+        "Days until a key expires unless its creator says otherwise.",
+        "365",
+        "int",
+    ),
     # -- models
-    Setting("OPENAI_API_KEY", "Key of the model endpoint; only the runtime's parent process holds it. Empty: the development model.", "", secret=True, readers=("runtime",)),
-    Setting("OPENAI_BASE_URL", "OpenAI-compatible model endpoint.", "https://api.openai.com/v1", "url", readers=("runtime",)),
-    Setting("AGENTMART_DEV_MODEL_PORT", "Port of the development model server that serve and demo start where no model key is set.", "8002", "int", readers=("dev-model",)),
+    Setting(
+        "OPENAI_API_KEY",
+        "Key of the model endpoint; only the runtime's parent process holds it. Empty: the development model.",
+        "",
+        secret=True,
+        readers=("runtime",),
+    ),
+    Setting(
+        "OPENAI_BASE_URL",
+        "OpenAI-compatible model endpoint.",
+        "https://api.openai.com/v1",
+        "url",
+        readers=("runtime",),
+    ),
+    Setting(
+        "AGENTMART_DEV_MODEL_PORT",
+        "Port of the development model server that serve and demo start where no model key is set.",
+        "8002",
+        "int",
+        readers=("dev-model",),
+    ),
     # -- runtime
-    Setting("AGENTMART_RUNTIME_SOCKET", "Unix socket of the flow runtime; default DATA_DIR/run/runtime.sock.", "", "path", readers=("gateway", "worker", "runtime")),
-    Setting("AGENTMART_RUNTIME_VENV", "Virtual environment that holds lfx; default: made under DATA_DIR on first use.", "", "path", readers=("runtime",)),
-    Setting("AGENTMART_RUNTIME_CHILDREN", "Most flow processes that run known flows at the same time.", "2", "int", readers=("runtime",)),
-    Setting("AGENTMART_RUNTIME_RUNS_PER_CHILD", "Most runs one of these processes does at the same time.", "16", "int", readers=("runtime",)),
-    Setting("AGENTMART_RUNTIME_MEMORY_MB", "Address space a flow process may use beyond the loaded executor, in MiB.", "1024", "int", readers=("runtime",)),
-    Setting("AGENTMART_RUNTIME_UID", "Numeric user flow processes run as when the runtime is started by root.", "64210", "int", readers=("runtime",)),
-    Setting("AGENTMART_RUN_TIMEOUT_SECONDS", "Longest run of a flow.", "60", "int", readers=("gateway", "runtime")),
+    Setting(
+        "AGENTMART_RUNTIME_SOCKET",
+        "Unix socket of the flow runtime; default DATA_DIR/run/runtime.sock.",
+        "",
+        "path",
+        readers=("gateway", "worker", "runtime"),
+    ),
+    Setting(
+        "AGENTMART_RUNTIME_VENV",
+        "Virtual environment that holds lfx; default: made under DATA_DIR on first use.",
+        "",
+        "path",
+        readers=("runtime",),
+    ),
+    Setting(
+        "AGENTMART_RUNTIME_CHILDREN",
+        "Most flow processes that run known flows at the same time.",
+        "2",
+        "int",
+        readers=("runtime",),
+    ),
+    Setting(
+        "AGENTMART_RUNTIME_RUNS_PER_CHILD",
+        "Most runs one of these processes does at the same time.",
+        "16",
+        "int",
+        readers=("runtime",),
+    ),
+    Setting(
+        "AGENTMART_RUNTIME_MEMORY_MB",
+        "Address space a flow process may use beyond the loaded executor, in MiB.",
+        "1024",
+        "int",
+        readers=("runtime",),
+    ),
+    Setting(
+        "AGENTMART_RUNTIME_UID",
+        "Numeric user flow processes run as when the runtime is started by root.",
+        "64210",
+        "int",
+        readers=("runtime",),
+    ),
+    Setting(
+        "AGENTMART_RUN_TIMEOUT_SECONDS", "Longest run of a flow.", "60", "int", readers=("gateway", "runtime")
+    ),
     # -- rules
     Setting("AGENTMART_FLOW_MAX_BYTES", "Largest flow export accepted.", "5242880", "int", readers=("web",)),
-    Setting("AGENTMART_PROVIDER_PUBLISH", "review: an operator activates what a provider publishes; direct: providers activate.", "review"),
-    Setting("AGENTMART_PUBLIC_CATALOG", "Whether visitors without login see active offerings.", "true", "bool"),
-    Setting("AGENTMART_INVOICE_GRACE_SECONDS", "Time between a period's end and the finalization of its invoices.", "3600", "int"),
+    Setting(
+        "AGENTMART_PROVIDER_PUBLISH",
+        "review: an operator activates what a provider publishes; direct: providers activate.",
+        "review",
+    ),
+    Setting(
+        "AGENTMART_PUBLIC_CATALOG", "Whether visitors without login see active offerings.", "true", "bool"
+    ),
+    Setting(
+        "AGENTMART_INVOICE_GRACE_SECONDS",
+        "Time between a period's end and the finalization of its invoices.",
+        "3600",
+        "int",
+    ),
     Setting("AGENTMART_INVOICE_DUE_DAYS", "Days between an invoice's date and its due date.", "14", "int"),
     Setting("AGENTMART_CURRENCY", "ISO 4217 currency of plans that name none.", "USD"),
-    Setting("AGENTMART_OPERATOR_NAME", "Legal name of the operator, as issuer of invoices.", "Agentmart operator"),
+    Setting(
+        "AGENTMART_OPERATOR_NAME", "Legal name of the operator, as issuer of invoices.", "Agentmart operator"
+    ),
     # -- development
-    Setting("AGENTMART_DEV_CLOCK", "Development only: every process adds the offset kept in DATA_DIR/dev-clock.json to the time.", "false", "bool", readers=_ALL),
+    Setting(
+        "AGENTMART_DEV_CLOCK",
+        "Development only: every process adds the offset kept in DATA_DIR/dev-clock.json to the time.",
+        "false",
+        "bool",
+        readers=_ALL,
+    ),
 )
 
 

@@ -72,6 +72,8 @@ class Grant:
     expires_at: datetime | None
     limits: Limits = field(default_factory=Limits)
     tweakable: tuple[Tweakable, ...] = ()
-    tweaks: dict[str, dict[str, Any]] = field(default_factory=dict)  # the buyer's settings: node → field → value
+    tweaks: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # the buyer's settings: node → field → value
     accept_until: datetime | None = None  # end of a rotated key's overlap
     version: int = 1

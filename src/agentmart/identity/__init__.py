@@ -1,0 +1,1 @@
+"""Customers, projects, people, their roles and API tokens."""

@@ -14,7 +14,9 @@ from agentmart.kit.logs import request_id_var
 QUEUE = "default"
 
 
-def job(name: str, *, attempts: int = 5, wait_seconds: int = 2) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def job(
+    name: str, *, attempts: int = 5, wait_seconds: int = 2
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a job under `module.verb_noun`; it is tried `attempts` times with doubling waits.
 
     The request id of the request that enqueued it stands in the job's log lines.

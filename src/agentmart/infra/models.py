@@ -70,7 +70,7 @@ class AuditEntry(models.Model):
 
     class Meta:
         db_table = "infra_audit_entry"
-        indexes = (models.Index(fields=["object_type", "object_id", "at"]),)
+        indexes = (models.Index(fields=["object_type", "object_id", "at"], name="infra_audit_object"),)
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_id}"

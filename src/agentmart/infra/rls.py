@@ -38,14 +38,17 @@ def shared(buyer: str = "customer_id", provider: str = "provider_customer_id") -
 
 
 def public_catalog(condition: str, owner: str = "customer_id") -> Policy:
-    """Let everybody read rows that meet `condition`; owners and the system read and write theirs."""
-    rule = f"{_SYSTEM} OR {owner} = {_MINE}"
+    """Let everybody read rows that meet `condition`; the system, and the customer in `owner`, read and write theirs."""
+    rule = f"{_SYSTEM} OR {owner} = {_MINE}" if owner else _SYSTEM
     return Policy("public_catalog", f"{rule} OR {condition}", rule)
 
 
-def login(write: str = _SYSTEM) -> Policy:
-    """Tables needed before anybody is known (users, tokens, memberships): read by the application, written by rule."""
-    return Policy("login", "true", write)
+def login(owner: str = "") -> Policy:
+    """Tables needed before anybody is known (people, tokens, roles): the application reads all of them.
+
+    Written by the system, and by the customer in column `owner` where the table has one.
+    """
+    return Policy("login", "true", f"{_SYSTEM} OR {owner} = {_MINE}" if owner else _SYSTEM)
 
 
 def system_only() -> Policy:

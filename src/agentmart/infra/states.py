@@ -31,7 +31,9 @@ def move(
     before = str(row.state)
     check_transition(transitions, row.state, to)
     model: type[models.Model] = type(row)
-    moved = model._default_manager.filter(pk=row.pk, state=row.state).update(state=to, modified=now, **changes)
+    moved = model._default_manager.filter(pk=row.pk, state=row.state).update(
+        state=to, modified=now, **changes
+    )
     if moved != 1:
         valid = ", ".join(sources_of(transitions, to))
         raise IllegalTransition(f"Valid states for operation: {valid}.", extra={"raced": True})

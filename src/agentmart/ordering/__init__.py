@@ -1,0 +1,1 @@
+"""Orders: asked for, approved by both sides, carried out."""

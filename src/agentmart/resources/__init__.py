@@ -1,0 +1,1 @@
+"""What runs: a buyer's live instance of an offering, and the buyer's settings of it."""

@@ -1,6 +1,5 @@
 """Calls under way, usage events (partitioned by month), hourly sums, flagged calls."""
 
-import django.db.models.functions  # noqa: F401
 from django.db import migrations, models
 
 from agentmart.infra.rls import protect, shared
@@ -64,7 +63,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.CreateModel(
             name="CallStarted",
-            fields=[*ROW, ("gateway_id", models.UUIDField()), ("started_at", models.DateTimeField(db_index=True))],
+            fields=[
+                *ROW,
+                ("gateway_id", models.UUIDField()),
+                ("started_at", models.DateTimeField(db_index=True)),
+            ],
             options={"db_table": "metering_call_started"},
         ),
         migrations.CreateModel(
@@ -76,6 +79,68 @@ class Migration(migrations.Migration):
                 ("outcome", models.CharField(max_length=20)),
             ],
             options={"db_table": "metering_call_flag"},
+        ),
+        migrations.CreateModel(
+            name="UsageEvent",
+            fields=[
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("customer_id", models.UUIDField()),
+                ("provider_customer_id", models.UUIDField()),
+                ("project_id", models.UUIDField()),
+                ("resource_id", models.UUIDField()),
+                ("offering_id", models.UUIDField()),
+                ("plan_id", models.UUIDField(null=True)),
+                ("key_id", models.UUIDField(null=True)),
+                ("flow_version_id", models.UUIDField(null=True)),
+                ("occurred_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("status", models.CharField(max_length=20)),
+                ("requests", models.BigIntegerField()),
+                ("input_tokens", models.BigIntegerField()),
+                ("output_tokens", models.BigIntegerField()),
+                ("source", models.CharField(max_length=20)),
+                ("duration_ms", models.IntegerField()),
+                ("streamed", models.BooleanField()),
+                ("error_code", models.CharField(max_length=60)),
+                ("meters", models.JSONField(default=dict)),
+            ],
+            options={
+                "db_table": "metering_usage_event",
+                "managed": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="UsageHour",
+            fields=[
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "resource_id",
+                        "hour",
+                        "plan_key",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("resource_id", models.UUIDField()),
+                ("hour", models.DateTimeField()),
+                ("plan_key", models.UUIDField()),
+                ("customer_id", models.UUIDField()),
+                ("provider_customer_id", models.UUIDField()),
+                ("project_id", models.UUIDField()),
+                ("offering_id", models.UUIDField()),
+                ("events", models.BigIntegerField()),
+                ("errors", models.BigIntegerField()),
+                ("requests", models.BigIntegerField()),
+                ("input_tokens", models.BigIntegerField()),
+                ("output_tokens", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "metering_usage_hour",
+                "managed": False,
+            },
         ),
         migrations.RunSQL(USAGE_EVENT, "DROP TABLE metering_usage_event, metering_usage_hour"),
         protect("metering_call_started", shared()),

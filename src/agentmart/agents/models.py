@@ -1,0 +1,74 @@
+"""Tables of agents and flow versions."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from agentmart.agents.states import AgentState
+from agentmart.identity.models import Customer
+from agentmart.infra.models import BaseModel, ScopedQuerySet
+
+
+class AgentQuerySet(ScopedQuerySet["Agent"]):
+    """Agents, scoped by their provider."""
+
+
+class Agent(BaseModel):
+    """Something a provider built and may sell."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="agents")
+    name = models.CharField(max_length=150)
+    description = models.TextField(blank=True)
+    state = models.CharField(max_length=20, choices=AgentState.choices, default=AgentState.DRAFT)
+    runtime = models.CharField(max_length=30, default="embedded")
+    tags = models.JSONField(default=list)
+    exposed = models.JSONField(default=list)  # [{node, field}]: what buyers may set, chosen by the provider
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "agents_agent"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def latest_version(self) -> FlowVersion | None:
+        """Return the newest imported version, or None."""
+        return self.versions.order_by("-version").first()
+
+
+class FlowVersionQuerySet(ScopedQuerySet["FlowVersion"]):
+    """Versions, scoped by their provider."""
+
+
+class FlowVersion(models.Model):
+    """One imported flow: cleaned of secrets, classed node by node, never changed."""
+
+    id = models.UUIDField(primary_key=True)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="versions")
+    customer_id = models.UUIDField(db_index=True)
+    version = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    flow = models.JSONField()
+    trust = models.CharField(max_length=10)  # known | custom
+    langflow_version = models.CharField(max_length=30, blank=True)
+    nodes = models.JSONField(default=list)
+    tweakable = models.JSONField(default=list)  # candidates, as contracts.grants.Tweakable
+    requires = models.JSONField(default=dict)
+    warnings = models.JSONField(default=list)
+    note = models.CharField(max_length=300, blank=True)
+    created = models.DateTimeField()
+    created_by = models.CharField(max_length=254)
+
+    objects = FlowVersionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "agents_flow_version"
+        constraints = (
+            models.UniqueConstraint(fields=["agent", "version"], name="flow_version_number_once"),
+            models.UniqueConstraint(fields=["agent", "sha256"], name="flow_version_content_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} v{self.version}"

@@ -1,0 +1,43 @@
+"""Login of a REST request: `Authorization: Token <key>`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.request import Request
+
+from agentmart.identity import selectors
+from agentmart.infra import clock
+from agentmart.infra.actors import Actor
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Turns a person's API token into `request.user` and `request.auth`, the Actor with all roles."""
+
+    keyword = b"token"
+
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+        """Return (user, actor), None without a header; raises 401 for a bad token.
+
+        A token in the address is refused: addresses end up in logs.
+        """
+        if "x-auth-token" in request.query_params:
+            raise exceptions.AuthenticationFailed(
+                "A token in the address is not accepted; use the Authorization header."
+            )
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() != self.keyword:
+            return None
+        if len(parts) != 2:
+            raise exceptions.AuthenticationFailed("Invalid token header.")
+        now = clock.now()
+        user = selectors.find_user_by_token(parts[1].decode("latin-1"), now=now)
+        if user is None:
+            raise exceptions.AuthenticationFailed("Invalid token.")
+        return user, selectors.actor_of(user, now=now)
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return the challenge of a 401."""
+        return "Token"

@@ -1,0 +1,79 @@
+"""Who may do what: the one permission matrix (operator-api §4), and the checks that read it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from agentmart.identity.models import Role
+from agentmart.infra.actors import Actor
+from agentmart.kit.errors import Forbidden
+
+ROLE_LETTERS = {
+    "St": "staff",
+    "Su": "support",
+    "Fi": "finance",
+    "Ca": "catalog",
+    "CO": Role.CUSTOMER_OWNER,
+    "CM": Role.CUSTOMER_MANAGER,
+    "CS": Role.CUSTOMER_SUPPORT,
+    "PA": Role.PROJECT_ADMIN,
+    "PM": Role.PROJECT_MANAGER,
+    "Pm": Role.PROJECT_MEMBER,
+    "PO": Role.CUSTOMER_OWNER,  # owner of the provider's customer
+    "OM": Role.OFFERING_MANAGER,
+}
+
+MATRIX: dict[str, str] = {
+    "category.write": "St Ca",
+    "offering.edit": "St Ca PO OM",
+    "offering.activate": "St Ca",
+    "offering.pause": "St PO OM",
+    "plan.write": "St Ca PO OM",
+    "order.place": "St CO CM PA PM Pm",
+    "order.review_as_provider": "St PO OM",
+    "order.withdraw": "St CO CM PA PM",
+    "resource.terminate": "St CO CM PA PM PO OM",
+    "customer.create": "St",
+    "customer.block": "St",
+    "customer.edit": "St Fi CO",
+    "customer.allow_custom_code": "St",
+    "project.create": "St CO CM",
+    "member.write": "St CO",
+    "user.write": "St",
+    "agent.write": "St PO OM",
+    "agent.see": "St Ca PO OM",
+    "config.see": "St Su Fi CO CM CS PA PM Pm",
+    "config.edit": "CO CM PA PM",
+    "key.write": "CO CM PA PM",
+    "key.revoke": "St CO CM PA PM",
+    "usage.see": "St Su Fi CO CM CS PA PM Pm PO OM",
+    "invoice.see": "St Su Fi CO CM",
+    "invoice.write": "St Fi",
+}
+"""Operation → the roles that may do it: operators everywhere, the others in their own customer or project."""
+
+OPERATOR_LETTERS = frozenset({"St", "Su", "Fi", "Ca"})
+
+
+def permitted(
+    actor: Actor, operation: str, *, customer_id: UUID | None = None, project_id: UUID | None = None
+) -> bool:
+    """Return whether the actor may do `operation` on something of that customer (and project)."""
+    if actor.system:
+        return True
+    letters = MATRIX[operation].split()
+    if actor.operator_roles & {ROLE_LETTERS[letter] for letter in letters if letter in OPERATOR_LETTERS}:
+        return True
+    roles = {ROLE_LETTERS[letter] for letter in letters if letter not in OPERATOR_LETTERS}
+    return any(
+        grant.customer_id == customer_id and grant.role in roles and grant.project_id in (None, project_id)
+        for grant in actor.grants
+    )
+
+
+def require(
+    actor: Actor, operation: str, *, customer_id: UUID | None = None, project_id: UUID | None = None
+) -> None:
+    """Raise Forbidden (403) unless the actor may do `operation` there."""
+    if not permitted(actor, operation, customer_id=customer_id, project_id=project_id):
+        raise Forbidden("You do not have permission to perform this action.", extra={"operation": operation})

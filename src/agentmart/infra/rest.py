@@ -1,0 +1,260 @@
+"""What every endpoint shares: login and tenancy, lists, relations by URL or uuid, chosen fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Model, QuerySet
+from django.http import HttpResponseBase
+from rest_framework import exceptions, pagination, permissions, serializers, viewsets
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+from agentmart.infra import clock, tenancy
+from agentmart.infra.actors import ANONYMOUS, Actor
+
+
+class LoggedIn(permissions.BasePermission):
+    """Only people who are logged in."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return whether somebody is logged in."""
+        return isinstance(request.auth, Actor)
+
+
+class Anybody(permissions.BasePermission):
+    """Visitors too."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Return True."""
+        return True
+
+
+class Pagination(pagination.PageNumberPagination):
+    """Bare arrays; the count in `X-Result-Count`, the neighbours in `Link` (commas in addresses are %2C)."""
+
+    page_size = 10
+    max_page_size = 300
+    page_size_query_param = "page_size"
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Return the page with its headers."""
+        assert self.page is not None and self.request is not None
+        last = self.page.paginator.num_pages
+        links = {"first": 1, "last": last}
+        if self.page.has_previous():
+            links["prev"] = self.page.previous_page_number()
+        if self.page.has_next():
+            links["next"] = self.page.next_page_number()
+        address = self.request.build_absolute_uri()
+        parts = [
+            f'<{pagination.replace_query_param(address, "page", number)}>; rel="{name}"'
+            for name, number in links.items()
+        ]
+        headers = {
+            "X-Result-Count": str(self.page.paginator.count),
+            "Link": ", ".join(part.replace(",", "%2C") for part in parts),
+        }
+        return Response(data, headers=headers)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema of a page: the array itself."""
+        return schema
+
+
+def parse_uuid(value: Any) -> UUID | None:
+    """Read a uuid from bare or dashed hex, a path or an absolute URL whose last segment it is; None if there is none."""
+    text = str(value).strip()
+    if "/" in text:
+        text = urlsplit(text).path.rstrip("/").rsplit("/", 1)[-1]
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def actor_of(request: Request) -> Actor:
+    """Return who asks."""
+    return request.auth if isinstance(request.auth, Actor) else ANONYMOUS
+
+
+class Relation(serializers.Field[Any, Any, Any, Any]):
+    """A related object: answered as URL, accepted as URL, path or uuid, among what the actor sees.
+
+    What the actor cannot see answers exactly like what does not exist.
+    """
+
+    default_error_messages = {
+        "does_not_exist": "Invalid hyperlink - Object does not exist.",
+        "incorrect": "Give the object's URL or uuid.",
+    }
+
+    def __init__(self, *, queryset: Any = None, view_name: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.queryset = queryset
+        self.view_name = view_name
+
+    def to_internal_value(self, data: Any) -> Model:
+        """Return the object that the URL or uuid names."""
+        uuid = parse_uuid(data) if isinstance(data, (str, UUID)) else None
+        if uuid is None:
+            self.fail("incorrect")
+        visible = self.queryset.visible_to(actor_of(self.context["request"]))
+        try:
+            found: Model = visible.get(pk=uuid)
+        except ObjectDoesNotExist:
+            self.fail("does_not_exist")
+        return found
+
+    def get_attribute(self, instance: Any) -> Any:
+        """Return the related id without loading the object."""
+        return getattr(instance, f"{self.source}_id", None) or super().get_attribute(instance)
+
+    def to_representation(self, value: Any) -> str:
+        """Return the absolute URL."""
+        key = value if isinstance(value, UUID) else value.pk
+        return reverse(self.view_name, kwargs={"uuid": key.hex}, request=self.context.get("request"))
+
+
+class HexUUIDField(serializers.UUIDField):
+    """A uuid as 32 lower-case hex digits; both forms are read."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="hex", **kwargs)
+
+
+class ApiSerializer(serializers.Serializer[Any]):
+    """A serializer whose answer can be cut to `?field=a&field=b`."""
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Return the chosen fields, all without a choice."""
+        data: dict[str, Any] = super().to_representation(instance)
+        request = self.context.get("request")
+        chosen = (
+            request.query_params.getlist("field") if request is not None and request.method == "GET" else []
+        )
+        if not chosen or (self.parent is not None and self.parent.parent is not None):
+            return data
+        return {name: value for name, value in data.items() if name in chosen}
+
+
+class TenantView(APIView):
+    """A view whose transaction sees what the actor's tenants may see."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate, then tell PostgreSQL who asks, before any other row is read."""
+        self.now: datetime = clock.now()
+        self.perform_authentication(request)
+        tenancy.enter(self.actor)
+        super().initial(request, *args, **kwargs)
+
+    @property
+    def actor(self) -> Actor:
+        """Return who asks."""
+        return actor_of(self.request)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Answer HEAD with headers only."""
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
+    """Base of all viewsets: rows by uuid among what the actor sees, bodies validated, answers serialized.
+
+    `filters` maps a query parameter to a function (queryset, values) → queryset.
+    """
+
+    lookup_field = "pk"
+    lookup_url_kwarg = "uuid"
+    lookup_value_regex = "[0-9a-fA-F-]{32,36}"
+    filters: Mapping[str, Any] = {}
+    ordering: tuple[str, ...] = ("-created", "id")
+
+    def visible(self) -> QuerySet[Any]:
+        """Return the rows the actor may see."""
+        queryset: Any = self.queryset
+        rows: QuerySet[Any] = queryset.all().visible_to(self.actor)
+        return rows
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the visible rows, filtered by the address, in a stable order."""
+        rows = self.visible()
+        if self.action == "list":
+            for name, apply in self.filters.items():
+                values = self.request.query_params.getlist(name)
+                if values:
+                    rows = apply(rows, values)
+            rows = rows.order_by(*self.ordering)
+        return rows
+
+    def get_object(self) -> Any:
+        """Return the row of the address; 404 where it does not exist or is not visible."""
+        uuid = parse_uuid(self.kwargs["uuid"])
+        if uuid is None:
+            raise exceptions.NotFound
+        return get_object_or_404(self.visible(), pk=uuid)
+
+    def body(
+        self, serializer_class: type[serializers.Serializer[Any]], *, partial: bool = False
+    ) -> dict[str, Any]:
+        """Return the validated request body; raises 400 with every field at fault."""
+        serializer = serializer_class(
+            data=self.request.data, partial=partial, context=self.get_serializer_context()
+        )
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def answer(self, row: Any, *, status: int = 200, **extra: Any) -> Response:
+        """Return the row as the viewset's serializer shows it."""
+        return Response({**self.get_serializer(row).data, **extra}, status=status)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return a page of rows."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one row."""
+        return self.answer(self.get_object())
+
+
+def by_uuid(column: str) -> Any:
+    """Return a filter on a uuid column; a value that is no uuid is a 400."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        ids = [parse_uuid(value) for value in values]
+        if None in ids:
+            raise serializers.ValidationError({column: ["Enter a valid UUID."]})
+        return rows.filter(**{f"{column}__in": ids})
+
+    return apply
+
+
+def fold(value: str) -> str:
+    """Return a choice as it is compared: case ignored; blank, underscore and hyphen equal."""
+    return value.strip().lower().replace(" ", "-").replace("_", "-")
+
+
+def by_choice(column: str, choices: Mapping[str, tuple[str, ...]]) -> Any:
+    """Return a filter on a state or type column; `choices` maps a folded name to the values it stands for."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        wanted: list[str] = []
+        for value in values:
+            if fold(value) not in choices:
+                message = f"Select a valid choice. {value} is not one of the available choices."
+                raise serializers.ValidationError({column: [message]})
+            wanted += choices[fold(value)]
+        return rows.filter(**{f"{column}__in": wanted})
+
+    return apply

@@ -1,0 +1,46 @@
+"""Gives every request an id, and every request one log line."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+
+from agentmart.kit.logs import request_id_var
+
+logger = logging.getLogger("agentmart.web")
+
+_GIVEN = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
+
+
+class RequestContextMiddleware:
+    """Takes `X-Request-Id` from the caller where it is well formed, else makes one; answers with it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Run the request with its id in the log context."""
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _GIVEN.match(given) else uuid4().hex
+        token = request_id_var.set(request_id)
+        started = time.perf_counter()
+        try:
+            response = self.get_response(request)
+            response["X-Request-Id"] = request_id
+            logger.info(
+                "request",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                },
+            )
+            return response
+        finally:
+            request_id_var.reset(token)
