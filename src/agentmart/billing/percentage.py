@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,8 +53,8 @@ def percent_of(amount: Decimal, rate: Decimal) -> Decimal:
 def free_part(price: Percentage, value: Decimal, events: Events) -> tuple[Decimal, int]:
     """Return the value and the number of events that are free.
 
-    The free value is the smaller of `free_amount` and the running total at event `free_events`, the free events
-    the smaller of `free_events` and the events whose running total is below `free_amount`.
+    The free value is the smaller of `free_amount` and the running total at event `free_events`; the free
+    events are the smaller of `free_events` and the events whose running total is below `free_amount`.
     """
     if not _has_free(price):
         return ZERO, 0
@@ -63,7 +62,7 @@ def free_part(price: Percentage, value: Decimal, events: Events) -> tuple[Decima
     free_value, free_events = value, events.count
     if price.free_amount is not None:
         free_value = min(free_value, price.free_amount)
-        free_events = min(free_events, bisect_left(totals, price.free_amount))
+        free_events = min(free_events, sum(total < price.free_amount for total in totals))
     if price.free_events is not None:
         free_events = min(free_events, price.free_events)
         free_value = min(free_value, _total_at(price.free_events, value, events))

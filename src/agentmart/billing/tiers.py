@@ -1,4 +1,4 @@
-"""Quantities through tiers and packages: graduated, volume, blocks, and graduated by single prorated events."""
+"""Quantities through tiers and packages: graduated, volume, blocks, and graduated by prorated events."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def volume_at_level(price: Tiered, level: Decimal, quantity: Decimal) -> list[St
 def graduated_events(tiers: Sequence[Tier], units: Sequence[Decimal], prorated: Sequence[Decimal]) -> Decimal:
     """Return the exact amount of events that walk the tiers one after the other, floored at zero.
 
-    `units[i]` moves the level (negative = back down; below zero the first tier's price holds); each part of the
-    move pays its tier's unit price on its share of `prorated[i]`. The flat price of every tier ever reached is
-    added once, the first one's always.
+    `units[i]` moves the level (negative = back down; below zero the first tier's price holds); each part of
+    the move pays its tier's unit price on its share of `prorated[i]`. The flat price of every tier ever reached
+    is added once, the first one's always.
     """
     amount, level, highest = ZERO, ZERO, 0
     for full, share in zip(units, prorated, strict=True):
@@ -109,7 +109,7 @@ def _walk(tiers: Sequence[Tier], level: Decimal, target: Decimal) -> list[tuple[
         top = high if tier.up_to is None else min(high, tier.up_to)
         if top > bottom:
             part = _subtract(top, bottom)
-            parts.append((index, part if target > level else -part))
+            parts.append((index, part if target > level else part.copy_negate()))
         start = tier.up_to
         if start is None:
             return parts

@@ -1,4 +1,4 @@
-"""How an amount came about: steps that add up to it, JSON-ready, so that another reader can recompute a line."""
+"""How an amount came about: steps that add up to it, JSON-ready, so that a reader can recompute a line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Step:
 
     For kinds `unit`, `tier`, `fixed`: amount = quantity × unit_price + flat; with a `size`, whole packages or
     blocks are counted instead: packages × unit_price + flat. `start` and `up_to` are the tier's bounds (above
-    start, up to and with up_to, None = open). `facts` are further named values (`size`, `packages`, `used` …).
+    start, up to and with up_to, None = open). `facts` are further named values (`size`, `packages`, `used`).
     """
 
     kind: StepKind
@@ -89,7 +89,7 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class RatedLine:
-    """An invoice line: `amount` at the currency's minor unit, `exact` before rounding; the steps sum to `amount`."""
+    """An invoice line: `amount` in whole minor units, `exact` before rounding; the steps sum to `amount`."""
 
     currency: str
     quantity: Decimal

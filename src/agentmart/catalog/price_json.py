@@ -2,8 +2,8 @@
 
 Keys: `price`, `amount` (fixed components), `tier_mode` + `tiers[{up_to, unit_price, flat_price, block}]`,
 `package_size` + `package_rounding`, `rate` + `fixed_per_event` … (percentage), `flat_at_zero`, `free_units`,
-`minimum`, `maximum`. `model` names the kind; a form without it is understood from the other keys. Unknown keys
-are left alone (the dict is the whole component). Every refusal is `Invalid` with the path of the field at fault.
+`minimum`, `maximum`. `model` names the kind; a form without it is understood from the other keys. Unknown
+keys are left alone (the dict is the whole component). Every refusal is `Invalid` with the field's path.
 """
 
 from __future__ import annotations

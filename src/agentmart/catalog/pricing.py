@@ -1,6 +1,6 @@
 """What a price is: frozen models of one plan component's price; `billing.rating` turns them into amounts.
 
-Amounts are major units of the plan's currency, exact and unrounded; bounds of tiers are cumulative, inclusive.
+Amounts are major units of the plan's currency, exact and unrounded. Tier bounds are cumulative and inclusive.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class Percentage:
     """`rate` percent of a metered value, plus a fixed amount per event.
 
     Free are the first `free_events` events or the first `free_amount` of value, whichever ends first (None =
-    no such limit; both None = nothing is free). With `min_per_event` or `max_per_event` each event's own charge
-    is clamped; that needs the single events' values and excludes the two free limits.
+    no such limit; both None = nothing is free). With `min_per_event` or `max_per_event` each event's charge is
+    clamped by itself; that needs the single events' values and excludes the two free limits.
     """
 
     rate: Decimal

@@ -20,9 +20,9 @@ CONTEXT = Context(
     rounding=ROUND_HALF_UP,
     traps=[InvalidOperation, DivisionByZero, Overflow, FloatOperation],
 )
-"""The context of every sum of money. The thread's own keeps 28 digits and rounds half-even, which loses cents on
-large amounts and on exact ties. Use its methods (`CONTEXT.multiply(a, b)`): they only read precision and rounding
-and may be shared by threads."""
+"""The context of every sum of money. The thread's own keeps 28 digits and rounds half-even, which loses cents
+on large amounts and on exact ties. Use its methods (`CONTEXT.multiply(a, b)`): they only read precision and
+rounding and may be shared by threads."""
 
 # What a division leaves behind (amount × seconds ÷ seconds) is accurate to some 60 places. Two such remnants
 # that make an exact tie, 0.005 × 1/3 + 0.005 × 2/3, add up to 0.00499…9: rounding at 40 places first restores

@@ -31,7 +31,7 @@ class Period:
 
     @property
     def seconds(self) -> int:
-        """The length in whole seconds; bounds count from their own full second, so parts add up to the whole."""
+        """The length in whole seconds; each bound is cut to its full second, so parts add up to the whole."""
         return _whole_seconds(self.end) - _whole_seconds(self.start)
 
     def days(self, tz: str = "UTC") -> int:
