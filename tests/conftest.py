@@ -1,0 +1,66 @@
+"""What every test stands on: a real PostgreSQL under row-level security, and no network but loopback."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
+
+from agentmart.config.database import DatabaseUrls
+from tests.support.django_database import connected_to
+from tests.support.postgres import Cluster, make_data_dir, shared_cluster
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Cluster]:
+    """The run's database server, shared by all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    with shared_cluster(base if worker_id == "master" else base.parent) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(postgres: Cluster, worker_id: str, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Django's connection: the application's role (row-level security on) in this process's own database.
+
+    Tests marked `django_db` run in a transaction that is rolled back. The role may not truncate tables, so
+    `django_db(transaction=True)` cannot work: use `fresh_database` where commits matter.
+    """
+    dbname = f"test_{worker_id}"
+    urls = postgres.clone(dbname)
+    with connected_to(urls.app):
+        yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+    postgres.drop(dbname)
+
+
+@pytest.fixture
+def fresh_database(postgres: Cluster) -> Iterator[DatabaseUrls]:
+    """The addresses, one per role, of a migrated, empty database of this test alone; commits are real."""
+    with postgres.fresh() as urls:
+        yield urls
+
+
+@pytest.fixture
+def django_on_fresh_database(
+    fresh_database: DatabaseUrls, django_db_blocker: DjangoDbBlocker
+) -> Iterator[DatabaseUrls]:
+    """The same, with Django's connections (of every thread) going there as the application's role."""
+    with django_db_blocker.unblock():
+        connections.close_all()
+        with connected_to(fresh_database.app):
+            yield fresh_database
+            connections.close_all()
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A new data folder that the product's own users (database, flows) can reach; removed afterwards."""
+    folder = make_data_dir()
+    yield folder
+    shutil.rmtree(folder)
