@@ -7,7 +7,7 @@ from agentmart.infra.rls import protect, tenant
 class Migration(migrations.Migration):
     initial = True
 
-    dependencies = []
+    dependencies = [("infra", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
