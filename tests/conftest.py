@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from django.db import connections
 from pytest_django import DjangoDbBlocker
-
-from agentmart.config.database import DatabaseUrls
 from tests.support.django_database import connected_to
 from tests.support.postgres import Cluster, make_data_dir, shared_cluster
+
+from agentmart.config.database import DatabaseUrls
 
 
 @pytest.fixture(scope="session")

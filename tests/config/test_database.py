@@ -12,7 +12,9 @@ from agentmart.config.database import DatabaseUrls
 @pytest.mark.django_db
 def test_tests_run_as_the_application_role():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        cursor.execute(
+            "SELECT current_user, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
         assert cursor.fetchone() == ("agentmart_app", False, False)
 
 

@@ -21,7 +21,12 @@ from agentmart.config.postgres import EmbeddedPostgres
 from agentmart.contracts.tables import OWNER_ROLE
 
 TEMPLATE = "agentmart_template"
-UNSAFE_BUT_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+UNSAFE_BUT_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+}
 
 
 @contextmanager
@@ -61,7 +66,9 @@ class Cluster:
     def drop(self, dbname: str) -> None:
         """Remove a database and whoever is still connected to it."""
         with psycopg.connect(self.server.url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(dbname)))
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(dbname))
+            )
 
     @contextmanager
     def fresh(self) -> Iterator[DatabaseUrls]:
@@ -103,9 +110,7 @@ def _make_template(server: EmbeddedPostgres) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
             return
-        connection.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(f"{TEMPLATE}_draft"))
-        )
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(f"{TEMPLATE}_draft")))
         draft = embedded_urls(server, f"{TEMPLATE}_draft")
         prepare_database(draft)
         _migrate(draft.owner, server.data_dir)

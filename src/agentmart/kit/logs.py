@@ -1,0 +1,91 @@
+"""Structured logs: one JSON object a line on standard error, joined by request id, never with a secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from pythonjsonlogger.json import JsonFormatter
+
+request_id_var: ContextVar[str] = ContextVar("request_id", default="")
+"""The request that the running code serves; web and gateway set it, jobs and runtime calls carry it on."""
+
+call_id_var: ContextVar[str] = ContextVar("call_id", default="")
+"""The gateway call that the running code serves (UUIDv7, also the id of its usage event)."""
+
+REMOVED = "[removed]"
+
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # Our own keys and tokens, by their prefixes; the kind stays readable.
+    (re.compile(r"\b(a[a-z]_(?:sk|pk)_(?:live|test)_)[A-Za-z0-9_.\-]+"), rf"\1{REMOVED}"),
+    (re.compile(r"\b[0-9a-f]{40}\b"), REMOVED),
+    # Any JWT, and the keys of model vendors.
+    (re.compile(r"\beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]*"), REMOVED),
+    (re.compile(r"\b(sk-|whsec_|rk_live_|sk_live_|sk_test_)[A-Za-z0-9_\-]{8,}"), rf"\1{REMOVED}"),
+    (re.compile(r"(?i)\b(bearer)(\s+)[A-Za-z0-9_.~+/\-]{8,}=*"), rf"\1\2{REMOVED}"),
+    (re.compile(r"(?i)\b(token|basic)(\s+)(?=[A-Za-z+/\-]*\d)[A-Za-z0-9_.~+/\-]{8,}=*"), rf"\1\2{REMOVED}"),
+    # Passwords in addresses.
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.\-]*://[^\s:/@\"]*):[^\s@/\"]+@"), rf"\1:{REMOVED}@"),
+    # name=value and "name": "value", however deep the quotes are escaped.
+    (
+        re.compile(
+            r"(?i)((?:password|passwd|pwd|secret|api[_-]?key|secret[_-]?key|access[_-]?token|authorization|cookie)"
+            r"\\*[\"']?\s*[=:]\s*\\*[\"']?)(?!\[removed\])[^\s\"'\\,;&}]+"
+        ),
+        rf"\1{REMOVED}",
+    ),
+)
+
+
+def redact(text: str) -> str:
+    """Return the text without anything shaped like a key, a bearer token or a password."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class _Formatter(JsonFormatter):
+    """Formats a record; redaction comes last, so that extras and tracebacks are covered too."""
+
+    def __init__(self, process_name: str) -> None:
+        super().__init__("%(message)s", json_ensure_ascii=False)
+        self._process_name = process_name
+
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        """Put the fixed fields first, then the message and the extras."""
+        log_data["time"] = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        log_data["level"] = record.levelname
+        log_data["logger"] = record.name
+        log_data["process"] = self._process_name
+        for name, variable in (("request_id", request_id_var), ("call_id", call_id_var)):
+            if variable.get():
+                log_data[name] = variable.get()
+        super().add_fields(log_data, record, message_dict)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one redacted line of JSON."""
+        return redact(super().format(record))
+
+
+def configure(process_name: str, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send every logger of this process to standard error (or `stream`) as JSON lines.
+
+    Raises ValueError for an unknown level.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_Formatter(process_name))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    logging.captureWarnings(True)
+    # Libraries whose INFO lines name every request or job with its arguments: those hold tenants' data.
+    for name in ("httpx", "httpcore", "openai", "procrastinate", "asyncio", "django.server"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
