@@ -1,0 +1,214 @@
+"""The gateway as an ASGI application: its parts, its routes, its start and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from agentmart.adapters.runtimes import Runtime, build
+from agentmart.gateway import server
+from agentmart.gateway.database import Database
+from agentmart.gateway.errors import Internal
+from agentmart.gateway.grants import Grants
+from agentmart.gateway.http import CallerLeft, Exchange, Receive, Reply, Scope, Send, json_reply
+from agentmart.gateway.messages import InvokeDialect
+from agentmart.gateway.pipeline import Pipeline
+from agentmart.gateway.settings import GatewaySettings, settings_from_environment
+from agentmart.gateway.spool import Spool
+from agentmart.gateway.writer import UsageWriter
+from agentmart.kit import tokens
+from agentmart.kit.errors import DomainError, NotFound
+from agentmart.kit.ids import new_id, uuid7
+from agentmart.kit.logs import request_id_var
+
+__all__ = ["Gateway", "create_app", "run", "settings_from_environment"]
+
+logger = logging.getLogger("agentmart.gateway")
+
+PREFIX = "/api/agent-gateway/"
+HEALTH_SECONDS = 0.5
+"""A health answer is good for so long: it needs no key, so it must cost nothing."""
+
+Handler = Callable[[Exchange], Awaitable[None]]
+
+
+class MethodNotAllowed(DomainError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class Gateway:
+    """One gateway process. `runtimes` replaces what the settings would build; for tests."""
+
+    def __init__(self, settings: GatewaySettings, *, runtimes: dict[str, Runtime] | None = None) -> None:
+        self._settings = settings
+        self._database = Database(settings.database_url, timeout=settings.database_timeout)
+        self._grants = Grants(self._database, ttl=settings.grant_ttl, unknown_ttl=settings.unknown_key_ttl)
+        gateway_id = new_id()
+        spool = Spool(settings.spool_dir, gateway_id)
+        self._writer = UsageWriter(self._database, spool, wait=settings.usage_wait)
+        self._runtimes = runtimes or {kind: build(kind, **p) for kind, p in settings.runtimes.items()}
+        self._pipeline = Pipeline(
+            settings,
+            gateway_id=gateway_id,
+            database=self._database,
+            grants=self._grants,
+            writer=self._writer,
+            runtimes=self._runtimes,
+        )
+        self._serving = False
+        self._health: tuple[float, dict[str, bool]] = (0.0, {})
+        self._health_turn = asyncio.Lock()
+        invoke = InvokeDialect()
+        self._routes: dict[str, dict[str, Handler]] = {
+            PREFIX + "invoke": {"POST": lambda exchange: self._pipeline.invoke(exchange, invoke)},
+            PREFIX + "health": {"GET": self._answer_health},
+            "/health": {"GET": self._answer_alive},
+            "/ready": {"GET": self._answer_ready},
+        }
+        self._invoke_dialect = invoke
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    # -- start and end
+
+    async def startup(self) -> None:
+        """Start the parts; the database may still be away, the gateway then answers 503 until it is back."""
+        await asyncio.to_thread(tokens.load)
+        await self._database.open()
+        self._grants.start()
+        self._writer.start()
+        self._serving = True
+
+    async def shutdown(self) -> None:
+        """Let calls end, meter all of them, and close."""
+        self._serving = False
+        await self._pipeline.drain(self._settings.shutdown_grace)
+        await self._writer.close(timeout=self._settings.usage_wait)
+        await self._grants.close()
+        for runtime in self._runtimes.values():
+            await runtime.close()
+        await self._database.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.startup()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.shutdown()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    # -- one request
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call_id = uuid7(self._settings.clock.now())
+        exchange = Exchange(scope, receive, send, call_id=call_id, send_timeout=self._settings.send_timeout)
+        request_id_var.set(exchange.request_id)
+        try:
+            await self._dispatch(exchange)
+        except DomainError as error:
+            await exchange.refuse(error)
+        except CallerLeft:
+            exchange.facts["code"] = "caller_left"
+        except Exception:  # the outermost handler: every call gets an answer with its request id
+            logger.exception("unhandled")
+            if not exchange.status:
+                await exchange.refuse(Internal())
+        finally:
+            exchange.close()
+            self._log(exchange)
+
+    async def _dispatch(self, exchange: Exchange) -> None:
+        methods = self._route(exchange.path)
+        handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
+        if handler is not None:
+            await handler(exchange)
+            return
+        allowed = ", ".join(sorted({*methods, "OPTIONS", *({"HEAD"} if "GET" in methods else ())}))
+        if exchange.method == "OPTIONS":
+            await exchange.reply(Reply(204, headers=(("Allow", allowed),)))
+            return
+        raise MethodNotAllowed(
+            f"Method {exchange.method[:20]} is not allowed here.", headers={"Allow": allowed}
+        )
+
+    def _route(self, path: str) -> dict[str, Handler]:
+        """Return the handlers of a path by method; raises NotFound. The last slash is optional."""
+        path = path[:-1] if path.endswith("/") else path
+        known = self._routes.get(path)
+        if known is not None:
+            return known
+        if path.startswith(PREFIX) and path.endswith("/invoke"):
+            named = path[len(PREFIX) : -len("/invoke")]
+            if "/" not in named:
+                return {"POST": lambda exchange: self._invoke_named(exchange, named)}
+        raise NotFound("There is nothing at this path.")
+
+    async def _invoke_named(self, exchange: Exchange, named: str) -> None:
+        await self._pipeline.invoke(exchange, self._invoke_dialect, agent=named)
+
+    # -- health
+
+    async def _answer_alive(self, exchange: Exchange) -> None:
+        await exchange.reply(json_reply(200, {"status": "ok"}))
+
+    async def _answer_ready(self, exchange: Exchange) -> None:
+        checks = await self._checks()
+        ready = self._serving and checks["database"] and checks["usage_store"]
+        await exchange.reply(json_reply(200 if ready else 503, {"status": "ok" if ready else "unavailable"}))
+
+    async def _answer_health(self, exchange: Exchange) -> None:
+        checks = await self._checks()
+        healthy = all(checks.values())
+        content = {
+            "status": "ok" if healthy else "unavailable",
+            "checks": {name: "ok" if good else "failed" for name, good in checks.items()},
+        }
+        await exchange.reply(json_reply(200 if healthy else 503, content))
+
+    async def _checks(self) -> dict[str, bool]:
+        """Return whether calls would work now, each part by name; asked of the parts at most twice a second."""
+        async with self._health_turn:
+            seen, checks = self._health
+            if not checks or monotonic() - seen > HEALTH_SECONDS:
+                states = [await runtime.health() for runtime in self._runtimes.values()]
+                checks = {
+                    "database": await self._database.works(),
+                    "usage_store": self._writer.healthy,
+                    "runtime": all(state.ok for state in states),
+                }
+                self._health = (monotonic(), checks)
+            return checks
+
+    def _log(self, exchange: Exchange) -> None:
+        """Write one line per call; health checks are not worth one."""
+        if exchange.method == "GET" and exchange.status == 200:
+            return
+        logger.info(
+            "call",
+            extra={
+                "status": exchange.status,
+                "caller_left": exchange.gone,
+                "duration_ms": round((monotonic() - exchange.begun) * 1000, 1),
+                **exchange.facts,
+            },
+        )
+
+
+def create_app(settings: GatewaySettings, *, runtimes: dict[str, Runtime] | None = None) -> Gateway:
+    """Return the gateway as an ASGI application; it needs its lifespan to be run."""
+    return Gateway(settings, runtimes=runtimes)
+
+
+def run(settings: GatewaySettings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then let calls end and meter them."""
+    server.serve(create_app(settings), host, port, shutdown_grace=settings.shutdown_grace)

@@ -1,0 +1,206 @@
+"""The way of one call: authenticate → grant → limits → run → stream → meter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from agentmart.adapters.runtimes import RunRequest, Runtime
+from agentmart.contracts.grants import Grant
+from agentmart.contracts.tweaks import check_tweaks
+from agentmart.contracts.usage import CallStatus
+from agentmart.gateway.database import FAILED, Database
+from agentmart.gateway.errors import Unavailable
+from agentmart.gateway.grants import Grants
+from agentmart.gateway.http import KEEP_ALIVE, Exchange, Reply
+from agentmart.gateway.keys import (
+    Caller,
+    KeyChecker,
+    check_agent,
+    check_grant,
+    check_kind,
+    check_scope,
+    key_in,
+)
+from agentmart.gateway.limits import Lease, Limiter, check_context, month_after, month_of
+from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, scoped_session
+from agentmart.gateway.runs import Call, Run
+from agentmart.gateway.settings import GatewaySettings
+from agentmart.gateway.usage import COUNT_MONTH, started_of
+from agentmart.gateway.writer import UsageWriter
+from agentmart.kit.errors import DomainError
+from agentmart.kit.tokens import count_tokens
+
+
+class Pipeline:
+    """Takes calls from the door to the meter."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        gateway_id: UUID,
+        database: Database,
+        grants: Grants,
+        writer: UsageWriter,
+        runtimes: Mapping[str, Runtime],
+        limiter: Limiter | None = None,
+    ) -> None:
+        self._settings = settings
+        self._gateway_id = gateway_id
+        self._database = database
+        self._keys = KeyChecker(settings.keys)
+        self._grants = grants
+        self._writer = writer
+        self._runtimes = runtimes
+        self._limiter = limiter or Limiter()
+        self._runs: set[asyncio.Task[Answer]] = set()
+
+    async def invoke(self, exchange: Exchange, dialect: Dialect, agent: str | None = None) -> None:
+        """Serve one call; `agent` is the config the path names. Raises DomainError for every refusal."""
+        now = self._settings.clock.now()
+        caller, grant = await self._authenticate(exchange, now)
+        if agent is not None:
+            check_agent(grant, agent_id(agent))
+        check_kind(grant, exchange.header("origin"))
+        body = await exchange.read_body(self._settings.max_body_bytes, self._settings.body_timeout)
+        invocation = dialect.parse(body, exchange.header)
+        request = self._check(exchange, caller, grant, invocation)
+        lease = await self._take(exchange, grant, now)
+        run = await self._start(Call(exchange.call_id, grant, invocation, request, exchange.begun), lease)
+        exchange.watch(run.leave)
+        await (self._stream if invocation.stream else self._answer)(exchange, dialect, run)
+
+    async def authenticate(self, exchange: Exchange) -> Grant:
+        """Return the Grant of the caller's key; raises DomainError for every refusal."""
+        _, grant = await self._authenticate(exchange, self._settings.clock.now())
+        return grant
+
+    async def drain(self, grace: float) -> None:
+        """Wait for the calls under way; stop and meter those that take longer."""
+        if self._runs:
+            await asyncio.wait(self._runs, timeout=grace)
+        for run in self._runs:
+            run.cancel()
+        if self._runs:
+            await asyncio.wait(self._runs, timeout=2 * self._settings.usage_wait)
+
+    # -- authenticate → grant
+
+    async def _authenticate(self, exchange: Exchange, now: datetime) -> tuple[Caller, Grant]:
+        caller = self._keys.check(key_in(exchange.header), now)
+        exchange.facts["key_id"] = caller.claims.key_id.hex
+        grant = check_grant(caller, await self._grants.find(caller.claims.key_id), now)
+        exchange.facts["config_id"] = grant.config_id.hex
+        self._show_limits(exchange, grant, now)
+        return caller, grant
+
+    def _check(self, exchange: Exchange, caller: Caller, grant: Grant, invocation: Invocation) -> RunRequest:
+        """Return what the runtime is asked, once the Grant allows all of it."""
+        exchange.facts["stream"] = invocation.stream
+        check_agent(grant, invocation.agent)
+        check_scope(caller, grant, stream=invocation.stream)
+        tweaks = check_tweaks(invocation.tweaks, grant.tweakable)
+        check_context(grant, invocation.text, count_tokens)
+        if grant.runtime not in self._runtimes or len(self._runs) >= self._settings.max_calls:
+            raise Unavailable
+        nodes = grant.tweaks.keys() | tweaks.keys()
+        return RunRequest(
+            call_id=exchange.call_id.hex,
+            deployment_id=grant.deployment_id,
+            text=invocation.text,
+            session_id=scoped_session(grant.config_id, invocation.session_id),
+            tweaks={n: {**grant.tweaks.get(n, {}), **tweaks.get(n, {})} for n in nodes},
+            timeout_seconds=self._settings.run_timeout,
+            request_id=exchange.request_id,
+        )
+
+    # -- limits
+
+    async def _take(self, exchange: Exchange, grant: Grant, now: datetime) -> Lease:
+        if grant.limits.requests_per_month is not None:
+            await self._load_month(grant, month_of(now))
+        try:
+            return self._limiter.take(grant, now)
+        finally:
+            self._show_limits(exchange, grant, now)
+
+    async def _load_month(self, grant: Grant, month: datetime) -> None:
+        if self._limiter.months.known(grant.resource_id, month):
+            return
+        try:
+            row = await self._database.row(COUNT_MONTH, grant.resource_id, month, month_after(month))
+        except FAILED:
+            raise Unavailable from None
+        self._limiter.months.load(grant.resource_id, month, row["requests"] if row else 0)
+
+    def _show_limits(self, exchange: Exchange, grant: Grant, now: datetime) -> None:
+        standing = self._limiter.standing(grant, now)
+        exchange.limit_headers = standing.headers() if standing else ()
+
+    # -- run
+
+    async def _start(self, call: Call, lease: Lease) -> Run:
+        """Begin the run once its started row is committed; a call that cannot begin gives back what it took."""
+        try:
+            await self._writer.started(started_of(call.grant, call.call_id, self._gateway_id))
+        except BaseException:
+            lease.give_back()
+            raise
+        run = Run(
+            call,
+            self._runtimes[call.grant.runtime],
+            self._writer,
+            lease,
+            now=self._settings.clock.now,
+            max_output=self._settings.max_output_bytes,
+        )
+        self._runs.add(run.task)
+        run.task.add_done_callback(self._runs.discard)
+        return run
+
+    # -- stream (or answer) → meter: whoever has waited for the run finds its usage durable
+
+    async def _answer(self, exchange: Exchange, dialect: Dialect, run: Run) -> None:
+        try:
+            answer = await asyncio.shield(run.task)
+        except DomainError as error:
+            await exchange.refuse(error)
+        else:
+            await exchange.reply(Reply(200, dialect.answer(answer)))
+        self._close(exchange, run)
+
+    async def _stream(self, exchange: Exchange, dialect: Dialect, run: Run) -> None:
+        call = run.call.invocation
+        async for piece in run.tokens(self._settings.keep_alive):
+            await exchange.stream(
+                KEEP_ALIVE if piece is None else dialect.token(piece, call, exchange.request_id)
+            )
+            if exchange.gone:
+                break
+        try:
+            await asyncio.shield(run.task)
+        except DomainError as error:
+            if not exchange.streaming:
+                await exchange.refuse(error)
+            else:
+                await exchange.stream(dialect.failure(error, exchange.request_id))
+        if not exchange.status or exchange.streaming:
+            await exchange.stream(dialect.end(run.answer, call) if run.answer else b"", last=True)
+        self._close(exchange, run)
+
+    def _close(self, exchange: Exchange, run: Run) -> None:
+        """Close the call. An answer that may not have arrived leaves it open, for the sweeper to flag."""
+        event = run.event
+        if event is None or run.answer is None:
+            return
+        if not exchange.gone or event.status is not CallStatus.OK:
+            self._writer.delivered(event.id)
+        exchange.facts.update(
+            outcome=str(event.status),
+            input_tokens=event.input_tokens,
+            output_tokens=event.output_tokens,
+            run_ms=event.duration_ms,
+        )

@@ -1,0 +1,182 @@
+"""One admitted call on its way: the flow runs to its end and is metered, whether or not its caller stays."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from uuid import UUID
+
+from agentmart.adapters.runtimes import RunRequest, RunResult, Runtime, RuntimeFailure
+from agentmart.contracts.grants import Grant
+from agentmart.contracts.usage import CallStatus, UsageEvent
+from agentmart.gateway.errors import Internal, from_runtime
+from agentmart.gateway.limits import Lease
+from agentmart.gateway.messages import Answer, Invocation
+from agentmart.gateway.usage import Outcome, event_of
+from agentmart.gateway.writer import UsageWriter
+from agentmart.kit.errors import DomainError
+
+logger = logging.getLogger("agentmart.gateway")
+
+DEADLINE_GRACE = 2.0
+"""A runtime keeps the deadline itself; this much later the gateway no longer waits for it."""
+BIG_TEXT = 64 * 1024
+"""Texts beyond this many characters are counted in a thread, so that other calls go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is known of a call once it was let in."""
+
+    call_id: UUID
+    grant: Grant
+    invocation: Invocation
+    request: RunRequest
+    begun: float  # monotonic seconds
+
+
+class Run:
+    """Runs one call in a task of its own. `caller_left` is set by whoever talks to the caller."""
+
+    def __init__(
+        self,
+        call: Call,
+        runtime: Runtime,
+        writer: UsageWriter,
+        lease: Lease,
+        *,
+        now: Callable[[], datetime],
+        max_output: int,
+    ) -> None:
+        self.call = call
+        self.caller_left = False
+        self.event: UsageEvent | None = None  # once the run has ended
+        self.answer: Answer | None = None  # once its usage is durable; of a failed run, what there was of it
+        self._runtime = runtime
+        self._writer = writer
+        self._lease = lease
+        self._now = now
+        self._max_output = max_output
+        self._pieces: list[str] = []
+        self._tokens: asyncio.Queue[str | None] = asyncio.Queue()
+        self._failure: DomainError | None = None
+        self._task = asyncio.create_task(self._go())
+
+    @property
+    def task(self) -> asyncio.Task[Answer]:
+        """Return the task: it ends when the usage is durable; its result is the answer or a DomainError."""
+        return self._task
+
+    def leave(self) -> None:
+        """Note that nobody waits for the answer any more; the run goes on and is metered."""
+        self.caller_left = True
+
+    async def tokens(self, idle: float) -> AsyncIterator[str | None]:
+        """Yield the answer's pieces until the run's end, and None after every `idle` seconds of silence."""
+        while True:
+            try:
+                async with asyncio.timeout(idle):
+                    piece = await self._tokens.get()
+            except TimeoutError:
+                yield None
+                continue
+            if piece is None:
+                return
+            yield piece
+
+    async def _go(self) -> Answer:
+        requests = 0
+        try:
+            outcome = await self._outcome()
+            event = await self._event(outcome)
+            self.event = event
+            await self._writer.completed(event)
+            requests = event.requests
+        finally:
+            self._lease.release(requests)
+            self._tokens.put_nowait(None)
+        self.answer = self._answer(event, outcome.text)
+        if self._failure is not None:
+            raise self._failure
+        return self.answer
+
+    def _answer(self, event: UsageEvent, text: str) -> Answer:
+        return Answer(
+            output=text,
+            session_id=self.call.invocation.session_id,
+            request_id=self.call.call_id.hex,
+            input_tokens=event.input_tokens,
+            output_tokens=event.output_tokens,
+            elapsed_ms=event.duration_ms,
+        )
+
+    async def _outcome(self) -> Outcome:
+        """Run, and say how it ended; never raises."""
+        try:
+            async with asyncio.timeout(self.call.request.timeout_seconds + DEADLINE_GRACE):
+                result = await (self._stream() if self.call.invocation.stream else self._invoke())
+        except RuntimeFailure as failure:
+            return self._failed(failure)
+        except TimeoutError:
+            return self._failed(RuntimeFailure("timeout", "The runtime did not keep the deadline."))
+        except asyncio.CancelledError:
+            return self._failed(RuntimeFailure("stopped", "The gateway was stopped."))
+        except Exception:  # outermost for a run: whatever broke, the call must be metered
+            logger.exception("run_broke", extra={"request_id": self.call.call_id.hex})
+            self._failure = Internal()
+            return Outcome(CallStatus.ERROR, "".join(self._pieces), error_code=Internal.code)
+        status = CallStatus.CANCELLED if self.caller_left else CallStatus.OK
+        return Outcome(status, result.text, result.usage)
+
+    async def _invoke(self) -> RunResult:
+        result = await self._runtime.invoke(self.call.request)
+        self._check_size(len(result.text))
+        return result
+
+    async def _stream(self) -> RunResult:
+        size = 0
+        async with aclosing(self._runtime.stream(self.call.request)) as events:  # type: ignore[type-var]
+            async for piece in events:
+                if isinstance(piece, RunResult):
+                    self._check_size(len(piece.text))
+                    return piece
+                size += len(piece.text)
+                self._check_size(size)
+                self._pieces.append(piece.text)
+                if not self.caller_left:
+                    self._tokens.put_nowait(piece.text)
+        raise RuntimeFailure("crashed", "The agent's answer broke off.")
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_output:
+            raise RuntimeFailure(
+                "flow_error", f"The agent's answer is longer than {self._max_output} characters."
+            )
+
+    def _failed(self, failure: RuntimeFailure) -> Outcome:
+        self._failure = from_runtime(failure)
+        logger.warning("run_failed", extra={"request_id": self.call.call_id.hex, "code": failure.code})
+        status = CallStatus.TIMEOUT if failure.code == "timeout" else CallStatus.ERROR
+        return Outcome(status, "".join(self._pieces), error_code=failure.code)
+
+    async def _event(self, outcome: Outcome) -> UsageEvent:
+        text = self.call.invocation.text
+        elapsed = round((monotonic() - self.call.begun) * 1000)
+
+        def make() -> UsageEvent:
+            return event_of(
+                self.call.grant,
+                self.call.call_id,
+                outcome,
+                text=text,
+                streamed=self.call.invocation.stream,
+                duration_ms=elapsed,
+                received_at=self._now(),
+            )
+
+        return await asyncio.to_thread(make) if len(text) + len(outcome.text) > BIG_TEXT else make()

@@ -1,0 +1,90 @@
+"""What the gateway is told at its start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agentmart.contracts.environment import environment
+from agentmart.kit.clock import Clock, OffsetClock, SystemClock
+from agentmart.kit.env import BadSetting, Environment
+
+MIN_SECRET_BYTES = 32
+ALGORITHMS = ("HS256", "HS384", "HS512", "EdDSA")
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """How API keys are signed; exactly one algorithm is accepted."""
+
+    secret: str = field(repr=False)
+    algorithm: str = "HS256"
+    issuer: str = "agentmart"
+    audience: str = "agentmart-gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Everything the gateway needs; times in seconds, sizes in bytes."""
+
+    database_url: str = field(repr=False)
+    keys: KeySettings
+    runtimes: dict[
+        str, dict[str, Any]
+    ]  # name in adapters.runtimes.KINDS → parameters; no other is ever built
+    data_dir: Path
+    clock: Clock = field(default_factory=SystemClock)
+    run_timeout: float = 60.0
+    max_body_bytes: int = 1024 * 1024
+    max_output_bytes: int = 4 * 1024 * 1024
+    max_calls: int = 2000  # in flight; one more is answered 503 at once
+    keep_alive: float = 15.0  # silence in a stream after which a comment is sent
+    body_timeout: float = 30.0  # a request's body must have come by then
+    send_timeout: float = 30.0  # a caller that takes nothing for so long has left
+    database_timeout: float = 2.0  # connect, or one statement
+    usage_wait: float = 3.0  # longest wait for a usage write before the call is refused or spooled
+    shutdown_grace: float = 20.0  # after it, calls still running are stopped and metered as they are
+    grant_ttl: float = 60.0
+    unknown_key_ttl: float = 2.0
+
+    @property
+    def spool_dir(self) -> Path:
+        """Return the folder of usage that could not be written to the database yet."""
+        return self.data_dir / "spool"
+
+
+def settings_from_environment(env: Environment | None = None) -> GatewaySettings:
+    """Return the gateway's settings; raises BadSetting that names the variable and what it must be."""
+    env = env or environment()
+    data_dir = env.path("AGENTMART_DATA_DIR")
+    database_url = env.text("AGENTMART_GATEWAY_DATABASE_URL")
+    if not database_url.startswith(("postgresql://", "postgres://")):
+        raise BadSetting(
+            "AGENTMART_GATEWAY_DATABASE_URL must be the database's URL for the role agentmart_gateway"
+        )
+    socket = env.text("AGENTMART_RUNTIME_SOCKET") or str(data_dir / "run" / "runtime.sock")
+    dev_clock = env.flag("AGENTMART_DEV_CLOCK")
+    return GatewaySettings(
+        database_url=database_url,
+        keys=_key_settings(env),
+        runtimes={"embedded": {"socket_path": socket}},
+        data_dir=data_dir,
+        clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
+        run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),
+    )
+
+
+def _key_settings(env: Environment) -> KeySettings:
+    algorithm = env.text("AGENT_KEYS_ALGORITHM")
+    if algorithm not in ALGORITHMS:
+        raise BadSetting(f"AGENT_KEYS_ALGORITHM must be one of {', '.join(ALGORITHMS)}, not {algorithm!r}")
+    secret = env.text("AGENT_KEYS_SECRET_KEY")
+    if len(secret.encode()) < MIN_SECRET_BYTES:
+        raise BadSetting(f"AGENT_KEYS_SECRET_KEY must have at least {MIN_SECRET_BYTES} bytes")
+    return KeySettings(
+        secret=secret,
+        algorithm=algorithm,
+        issuer=env.text("AGENT_KEYS_ISSUER"),
+        audience=env.text("AGENT_KEYS_AUDIENCE"),
+    )

@@ -1,0 +1,186 @@
+"""What a call leaves behind: its `started` row, its one usage event, and the statement that writes a batch of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from agentmart.adapters.runtimes import TokenUsage
+from agentmart.contracts.grants import Grant
+from agentmart.contracts.tables import CALL_STARTED, USAGE_EVENT, USAGE_HOUR
+from agentmart.contracts.usage import CallStarted, CallStatus, UsageEvent, UsageSource
+from agentmart.kit.ids import uuid7_time
+from agentmart.kit.tokens import count_tokens
+
+MAX_INT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: its text so far, what the runtime reported, our code of a failure."""
+
+    status: CallStatus
+    text: str
+    reported: TokenUsage | None = None
+    error_code: str = ""
+
+
+def started_of(grant: Grant, call_id: UUID, gateway_id: UUID) -> CallStarted:
+    """Return the row that says the call exists."""
+    return CallStarted(
+        call_id=call_id,
+        gateway_id=gateway_id,
+        customer_id=grant.customer_id,
+        provider_customer_id=grant.provider_customer_id,
+        resource_id=grant.resource_id,
+        key_id=grant.key_id,
+        started_at=uuid7_time(call_id),
+    )
+
+
+def event_of(
+    grant: Grant,
+    call_id: UUID,
+    outcome: Outcome,
+    *,
+    text: str,
+    streamed: bool,
+    duration_ms: int,
+    received_at: datetime,
+) -> UsageEvent:
+    """Return the usage event of a call.
+
+    A call that succeeded, or that its caller left, is one request; a failed one is none, but its tokens count.
+    Tokens are the runtime's own where it reported any; else those of the input and of the text made so far.
+    """
+    tokens, source = _tokens(outcome, text)
+    return UsageEvent(
+        id=call_id,
+        customer_id=grant.customer_id,
+        provider_customer_id=grant.provider_customer_id,
+        project_id=grant.project_id,
+        resource_id=grant.resource_id,
+        offering_id=grant.offering_id,
+        plan_id=grant.plan_id,
+        key_id=grant.key_id,
+        flow_version_id=grant.flow_version_id,
+        occurred_at=uuid7_time(call_id),
+        received_at=received_at,
+        status=outcome.status,
+        requests=1 if outcome.status in (CallStatus.OK, CallStatus.CANCELLED) else 0,
+        input_tokens=tokens.input_tokens,
+        output_tokens=tokens.output_tokens,
+        source=source,
+        duration_ms=min(max(duration_ms, 0), MAX_INT),
+        streamed=streamed,
+        error_code=outcome.error_code[:60],
+    )
+
+
+def _tokens(outcome: Outcome, text: str) -> tuple[TokenUsage, UsageSource]:
+    if outcome.reported is not None:
+        reported = outcome.reported
+        return TokenUsage(max(0, reported.input_tokens), max(0, reported.output_tokens)), UsageSource.RUNTIME
+    failed = outcome.status in (CallStatus.ERROR, CallStatus.TIMEOUT)
+    if failed and not outcome.text:
+        return TokenUsage(0, 0), UsageSource.NONE
+    return TokenUsage(count_tokens(text), count_tokens(outcome.text)), UsageSource.COUNTED
+
+
+# -- writing: one statement, one round trip, one commit for whatever is waiting
+
+_STARTED = (
+    ("call_id", "uuid"),
+    ("gateway_id", "uuid"),
+    ("customer_id", "uuid"),
+    ("provider_customer_id", "uuid"),
+    ("resource_id", "uuid"),
+    ("key_id", "uuid"),
+    ("started_at", "timestamptz"),
+)
+_EVENT = (
+    ("id", "uuid"),
+    ("customer_id", "uuid"),
+    ("provider_customer_id", "uuid"),
+    ("project_id", "uuid"),
+    ("resource_id", "uuid"),
+    ("offering_id", "uuid"),
+    ("plan_id", "uuid"),
+    ("key_id", "uuid"),
+    ("flow_version_id", "uuid"),
+    ("occurred_at", "timestamptz"),
+    ("received_at", "timestamptz"),
+    ("status", "text"),
+    ("requests", "bigint"),
+    ("input_tokens", "bigint"),
+    ("output_tokens", "bigint"),
+    ("source", "text"),
+    ("duration_ms", "integer"),
+    ("streamed", "boolean"),
+    ("error_code", "text"),
+    ("meters", "jsonb"),
+)
+
+
+def _names(columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(name for name, _ in columns)
+
+
+def _arrays(columns: Sequence[tuple[str, str]], first: int) -> str:
+    return ", ".join(f"${first + i}::{kind}[]" for i, (_, kind) in enumerate(columns))
+
+
+# ruff: noqa: S608  every name below is a constant of ours
+WRITE_BATCH = f"""
+WITH started AS (
+    INSERT INTO {CALL_STARTED} ({_names(_STARTED)})
+    SELECT * FROM unnest({_arrays(_STARTED, 1)}) ON CONFLICT DO NOTHING
+), delivered AS (
+    DELETE FROM {CALL_STARTED} WHERE call_id = ANY (${len(_STARTED) + 1}::uuid[])
+), stored AS (
+    INSERT INTO {USAGE_EVENT} ({_names(_EVENT)})
+    SELECT * FROM unnest({_arrays(_EVENT, len(_STARTED) + 2)}) ON CONFLICT DO NOTHING
+    RETURNING *
+), summed AS (
+    INSERT INTO {USAGE_HOUR} AS total (
+        resource_id, hour, plan_key, customer_id, provider_customer_id, project_id, offering_id,
+        events, errors, requests, input_tokens, output_tokens)
+    SELECT resource_id, date_trunc('hour', occurred_at, 'UTC') AS hour,
+           coalesce(plan_id, '00000000-0000-0000-0000-000000000000') AS plan_key,
+           (array_agg(customer_id))[1], (array_agg(provider_customer_id))[1],
+           (array_agg(project_id))[1], (array_agg(offering_id))[1],
+           count(*), count(*) FILTER (WHERE status IN ('error', 'timeout')),
+           sum(requests), sum(input_tokens), sum(output_tokens)
+    FROM stored GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (resource_id, hour, plan_key) DO UPDATE SET
+        events = total.events + excluded.events, errors = total.errors + excluded.errors,
+        requests = total.requests + excluded.requests,
+        input_tokens = total.input_tokens + excluded.input_tokens,
+        output_tokens = total.output_tokens + excluded.output_tokens
+)
+SELECT count(*) FROM stored
+"""
+"""Stores what is new and adds only that to the hourly sums, in key order so that two gateways cannot deadlock."""
+
+COUNT_MONTH = f"""
+SELECT coalesce(sum(requests), 0)::bigint AS requests FROM {USAGE_HOUR}
+WHERE resource_id = $1 AND hour >= $2 AND hour < $3
+"""
+
+
+def batch_values(
+    started: Iterable[CallStarted], events: Iterable[UsageEvent], delivered: Iterable[UUID]
+) -> list[list[Any]]:
+    """Return the arrays that WRITE_BATCH takes."""
+    starts, completed = list(started), list(events)
+    columns = [[getattr(row, name) for row in starts] for name, _ in _STARTED]
+    columns.append(list(delivered))
+    for name, kind in _EVENT:
+        values = [getattr(row, name) for row in completed]
+        columns.append([msgspec.json.encode(v).decode() for v in values] if kind == "jsonb" else values)
+    return columns

@@ -1,0 +1,232 @@
+"""Group commit: one task writes whatever is waiting, as soon as the batch before it is done.
+
+Nothing lingers for company: under load the queue fills while a batch is being written, and without load a call
+has a batch of its own. A failed batch is tried again until the database takes it; ids make that safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from agentmart.contracts.usage import CallStarted, UsageEvent
+from agentmart.gateway.database import BAD_VALUE, FAILED, Database
+from agentmart.gateway.errors import Unavailable
+from agentmart.gateway.spool import Spool
+from agentmart.gateway.usage import WRITE_BATCH, batch_values
+
+logger = logging.getLogger("agentmart.gateway")
+
+MAX_BATCH = 1000
+RETRY_SECONDS = (0.05, 0.2, 0.5)
+
+Done = asyncio.Future[None]
+
+
+class BadRecord(Exception):
+    """The database refuses this one record for good."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one statement writes, and who waits for it."""
+
+    started: list[tuple[CallStarted, Done]] = field(default_factory=list)
+    events: list[tuple[UsageEvent, Done]] = field(default_factory=list)
+    delivered: list[UUID] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.started) + len(self.events) + len(self.delivered)
+
+    def singles(self) -> list[Batch]:
+        """Return the same as batches of one record, so that a bad record does not hold the others."""
+        parts = [Batch(started=[row]) for row in self.started]
+        parts += [Batch(events=[row]) for row in self.events]
+        return [*parts, *(Batch(delivered=[call_id]) for call_id in self.delivered)]
+
+    def settle(self, error: Exception | None = None) -> None:
+        """Tell everyone who waits."""
+        for _, done in (*self.started, *self.events):
+            if not done.done():
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
+
+
+class UsageWriter:
+    """Writes started rows, usage events and deliveries; `healthy` while the database takes them."""
+
+    def __init__(self, database: Database, spool: Spool, *, wait: float) -> None:
+        self._database = database
+        self._spool = spool
+        self._wait = wait
+        self._open = Batch()
+        self._full: list[Batch] = []
+        self._writing = Batch()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._connection: asyncpg.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._spooled: set[UUID] = set()  # in a spool file, not yet in the database
+        self._adopted: list[Path] = []
+        self.healthy = False
+
+    def start(self) -> None:
+        """Begin to write, first of all what earlier gateways had to spool."""
+        events, self._adopted = self._spool.adopt()
+        for event in events:
+            self._spooled.add(event.id)
+            self._put(event).add_done_callback(_stored)
+        if events:
+            logger.info("usage_spool_adopted", extra={"events": len(events)})
+        self._task = asyncio.create_task(self._work())
+
+    async def close(self, timeout: float) -> None:
+        """Write what is waiting and stop; what the database does not take in time goes to the spool."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=timeout)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for batch in (self._writing, *self._full, self._open):
+            for event, _ in batch.events:
+                if event.id not in self._spooled:
+                    await self._to_spool(event)
+        self._drop_connection()
+        self._spool.close()
+
+    async def started(self, row: CallStarted) -> None:
+        """Return once the row is committed; raises Unavailable where that takes too long."""
+        done = self._done()
+        self._room().started.append((row, done))
+        if not await self._committed(done):
+            self._withdraw(row)
+            raise Unavailable
+
+    async def completed(self, event: UsageEvent) -> None:
+        """Return once the event is durable: in the database, or in the spool while that is away; raises Unavailable."""
+        done = self._put(event)
+        if await self._committed(done):
+            return
+        try:
+            await self._to_spool(event)
+        except OSError as error:
+            raise Unavailable("The call ran, but its usage could not be recorded.") from error
+        if _stored(done):  # the database came back meanwhile
+            await self._unspool([event])
+
+    def delivered(self, call_id: UUID) -> None:
+        """Note that the call is closed; its started row goes with the next batch."""
+        self._room().delivered.append(call_id)
+        self._wake.set()
+
+    def _withdraw(self, row: CallStarted) -> None:
+        """Take back a started row: out of the batch that is still open, else by a deletion after it was written."""
+        waiting = len(self._open.started)
+        self._open.started = [entry for entry in self._open.started if entry[0] is not row]
+        if len(self._open.started) == waiting:
+            self.delivered(row.call_id)
+
+    def _put(self, event: UsageEvent) -> Done:
+        done = self._done()
+        self._room().events.append((event, done))
+        return done
+
+    def _done(self) -> Done:
+        return asyncio.get_running_loop().create_future()
+
+    def _room(self) -> Batch:
+        if len(self._open) >= MAX_BATCH:
+            self._full.append(self._open)
+            self._open = Batch()
+        return self._open
+
+    async def _committed(self, done: Done) -> bool:
+        """Wait within bounds; a record that the database refuses for good counts as not committed."""
+        self._wake.set()
+        await asyncio.wait({done}, timeout=self._wait)
+        return _stored(done)
+
+    async def _work(self) -> None:
+        await self._write(Batch())  # connects, and proves that the statement is allowed
+        while True:
+            self._writing = self._full.pop(0) if self._full else self._open
+            if self._writing is self._open:
+                self._open = Batch()
+            if len(self._writing):
+                await self._write(self._writing)
+            elif self._closing:
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def _write(self, batch: Batch) -> None:
+        """Write until the database takes it, however long that is."""
+        attempt = 0
+        while True:
+            try:
+                await self._store(batch)
+                break
+            except BAD_VALUE as error:
+                if len(batch) > 1:
+                    for single in batch.singles():
+                        await self._write(single)
+                else:
+                    logger.critical("usage_refused_by_database", extra={"error": str(error)})
+                    batch.settle(BadRecord(str(error)))
+                return
+            except FAILED as error:
+                logger.warning(
+                    "usage_not_written", extra={"error": type(error).__name__, "records": len(batch)}
+                )
+                self.healthy = False
+                self._drop_connection()
+            await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+            attempt += 1
+        self.healthy = True
+        batch.settle()
+        if self._spooled:
+            await self._unspool([event for event, _ in batch.events])
+
+    async def _store(self, batch: Batch) -> None:
+        if self._connection is None:
+            self._connection = await self._database.connect("usage")
+        started = [row for row, _ in batch.started]
+        events = [event for event, _ in batch.events]
+        await self._connection.fetchval(WRITE_BATCH, *batch_values(started, events, batch.delivered))
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _to_spool(self, event: UsageEvent) -> None:
+        self._spooled.add(event.id)
+        try:
+            await self._spool.append(event)
+        except OSError as error:
+            self._spooled.discard(event.id)
+            logger.critical("usage_not_durable", extra={"call_id": event.id.hex, "error": str(error)})
+            raise
+        logger.warning("usage_spooled", extra={"call_id": event.id.hex})
+
+    async def _unspool(self, written: list[UsageEvent]) -> None:
+        """Forget the spool once all that is in it has reached the database."""
+        self._spooled.difference_update(event.id for event in written)
+        if not self._spooled:
+            await self._spool.clear()
+            for path in self._adopted:
+                path.unlink(missing_ok=True)
+            self._adopted.clear()
+
+
+def _stored(done: Done) -> bool:
+    return done.done() and done.exception() is None
