@@ -94,7 +94,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = None  # files are served from where the packages hold them
 WHITENOISE_USE_FINDERS = True
 LOGGING_CONFIG = None  # kit.logs configures every process alike
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.integer("AGENTMART_FLOW_MAX_BYTES") + 1024 * 1024
@@ -103,14 +103,14 @@ X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["agentmart.identity.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["agentmart.infra.rest.LoggedIn"],
+    "DEFAULT_PERMISSION_CLASSES": ["agentmart.infra.permissions.LoggedIn"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "rest_framework.parsers.JSONParser",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_PAGINATION_CLASS": "agentmart.infra.rest.Pagination",
+    "DEFAULT_PAGINATION_CLASS": "agentmart.infra.pagination.Pagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "agentmart.web.errors.handle",
     "COERCE_DECIMAL_TO_STRING": True,

@@ -6,7 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any, cast
 
-from procrastinate import RetryStrategy
+from asgiref.sync import async_to_sync
+from django.db import close_old_connections
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from agentmart.kit.logs import request_id_var
@@ -15,25 +17,36 @@ QUEUE = "default"
 
 
 def job(
-    name: str, *, attempts: int = 5, wait_seconds: int = 2
+    name: str,
+    *,
+    attempts: int = 5,
+    wait_seconds: int = 2,
+    give_up: Callable[..., None] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a job under `module.verb_noun`; it is tried `attempts` times with doubling waits.
 
-    The request id of the request that enqueued it stands in the job's log lines.
+    After the last failed try `give_up(error=…, **arguments)` records the failure where people see it. The
+    request id of the request that enqueued the job stands in its log lines.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
-        def run(*, request_id: str = "", **arguments: Any) -> None:
+        def run(context: JobContext, *, request_id: str = "", **arguments: Any) -> None:
             token = request_id_var.set(request_id)
             try:
                 function(**arguments)
+            except Exception as error:
+                # The worker's loop records the failure; here it only becomes visible to people.
+                if give_up is not None and context.job.attempts + 1 >= attempts:
+                    give_up(error=error, **arguments)
+                raise
             finally:
+                close_old_connections()
                 request_id_var.reset(token)
 
-        retry = RetryStrategy(max_attempts=attempts, exponential_wait=wait_seconds)
-        app.task(name=name, queue=QUEUE, retry=retry)(run)
-        return run
+        retry = RetryStrategy(max_attempts=attempts - 1, exponential_wait=wait_seconds)
+        app.task(name=name, queue=QUEUE, retry=retry, pass_context=True)(run)
+        return function
 
     return register
 
@@ -44,9 +57,12 @@ def periodic(name: str, *, cron: str) -> Callable[[Callable[[], None]], Callable
     def register(function: Callable[[], None]) -> Callable[[], None]:
         @functools.wraps(function)
         def run(timestamp: int) -> None:
-            function()
+            try:
+                function()
+            finally:
+                close_old_connections()
 
-        task = app.task(name=name, queue=QUEUE, queueing_lock=name, pass_context=False)(run)
+        task = app.task(name=name, queue=QUEUE, queueing_lock=name)(run)
         app.periodic(cron=cron)(task)
         return function
 
@@ -61,3 +77,14 @@ def enqueue(name: str, *, lock: str | None = None, **arguments: Any) -> None:
     deferrer = app.configure_task(name, queue=QUEUE, lock=lock, allow_unknown=True)
     values = cast(dict[str, Any], {"request_id": request_id_var.get() or "", **arguments})
     deferrer.defer(**values)
+
+
+def rescue_stalled(*, seconds: float) -> int:
+    """Requeue jobs whose worker sent no heartbeat for `seconds`; returns how many."""
+    manager = app.job_manager
+    stalled = async_to_sync(manager.get_stalled_jobs)(seconds_since_heartbeat=seconds)
+    rescued = 0
+    for stalled_job in stalled:
+        async_to_sync(manager.retry_job)(stalled_job)
+        rescued += 1
+    return rescued

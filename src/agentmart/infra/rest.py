@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import HttpResponseBase
-from rest_framework import exceptions, pagination, permissions, serializers, viewsets
+from rest_framework import exceptions, serializers, viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,56 +22,8 @@ from agentmart.infra import clock, tenancy
 from agentmart.infra.actors import ANONYMOUS, Actor
 
 
-class LoggedIn(permissions.BasePermission):
-    """Only people who are logged in."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return whether somebody is logged in."""
-        return isinstance(request.auth, Actor)
-
-
-class Anybody(permissions.BasePermission):
-    """Visitors too."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        """Return True."""
-        return True
-
-
-class Pagination(pagination.PageNumberPagination):
-    """Bare arrays; the count in `X-Result-Count`, the neighbours in `Link` (commas in addresses are %2C)."""
-
-    page_size = 10
-    max_page_size = 300
-    page_size_query_param = "page_size"
-
-    def get_paginated_response(self, data: Any) -> Response:
-        """Return the page with its headers."""
-        assert self.page is not None and self.request is not None
-        last = self.page.paginator.num_pages
-        links = {"first": 1, "last": last}
-        if self.page.has_previous():
-            links["prev"] = self.page.previous_page_number()
-        if self.page.has_next():
-            links["next"] = self.page.next_page_number()
-        address = self.request.build_absolute_uri()
-        parts = [
-            f'<{pagination.replace_query_param(address, "page", number)}>; rel="{name}"'
-            for name, number in links.items()
-        ]
-        headers = {
-            "X-Result-Count": str(self.page.paginator.count),
-            "Link": ", ".join(part.replace(",", "%2C") for part in parts),
-        }
-        return Response(data, headers=headers)
-
-    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return the schema of a page: the array itself."""
-        return schema
-
-
 def parse_uuid(value: Any) -> UUID | None:
-    """Read a uuid from bare or dashed hex, a path or an absolute URL whose last segment it is; None if there is none."""
+    """Read a uuid from bare or dashed hex, or from the last segment of a path or URL; None if there is none."""
     text = str(value).strip()
     if "/" in text:
         text = urlsplit(text).path.rstrip("/").rsplit("/", 1)[-1]

@@ -58,7 +58,7 @@ def system_only() -> Policy:
 
 def through(parent_table: str, parent_column: str) -> Policy:
     """Admit rows whose parent row is admitted (the parent's own policy decides)."""
-    rule = f"{_SYSTEM} OR EXISTS (SELECT 1 FROM {parent_table} p WHERE p.id = {parent_column})"
+    rule = f"{_SYSTEM} OR EXISTS (SELECT 1 FROM {parent_table} p WHERE p.id = {parent_column})"  # noqa: S608
     return Policy("through_parent", rule, rule)
 
 
@@ -91,6 +91,14 @@ def protect(table: str, policy: Policy, *, append_only: bool = False) -> RunSQL:
             f"CREATE POLICY gateway ON {table} TO {GATEWAY_ROLE} USING (true) WITH CHECK (true)",
         ]
     return RunSQL(";\n".join(statements), reverse_sql=f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+
+
+def seal(partition: str) -> str:
+    """Return the SQL that closes a partition to direct access: rows go through the parent table and its policy."""
+    return (
+        f"REVOKE ALL ON {partition} FROM {APP_ROLE}; "
+        f"ALTER TABLE {partition} ENABLE ROW LEVEL SECURITY; ALTER TABLE {partition} FORCE ROW LEVEL SECURITY"
+    )
 
 
 FOUNDATION_SQL = f"""

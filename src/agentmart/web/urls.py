@@ -1,5 +1,63 @@
-"""Every address of the web process."""
+"""Every address of the web process; `/v1`, `/widget` and `/api/agent-gateway` belong to the gateway."""
 
-from django.urls import path  # noqa: F401
+from __future__ import annotations
 
-urlpatterns: list = []
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import SimpleRouter
+
+from agentmart.access.api import CustomerViewSet
+from agentmart.catalog.api import (
+    CategoryViewSet,
+    OfferingViewSet,
+    PlanViewSet,
+    ProviderAgentViewSet,
+    ProviderOfferingViewSet,
+    ServiceProviderViewSet,
+)
+from agentmart.identity.api import ProjectViewSet, UserViewSet
+from agentmart.infra.permissions import Anybody
+from agentmart.metering.api import CustomerAgentConfigViewSet
+from agentmart.ordering.api import OrderViewSet, ResourceViewSet
+from agentmart.web.home import home
+
+router = SimpleRouter(trailing_slash="/?")
+router.register("users", UserViewSet, basename="user")
+router.register("customers", CustomerViewSet, basename="customer")
+router.register("projects", ProjectViewSet, basename="project")
+router.register("marketplace-categories", CategoryViewSet, basename="marketplace-category")
+router.register(
+    "marketplace-service-providers", ServiceProviderViewSet, basename="marketplace-service-provider"
+)
+router.register("marketplace-offerings", OfferingViewSet, basename="marketplace-offering")
+router.register("marketplace-public-offerings", OfferingViewSet, basename="marketplace-public-offering")
+router.register(
+    "marketplace-provider-offerings", ProviderOfferingViewSet, basename="marketplace-provider-offering"
+)
+router.register("marketplace-plans", PlanViewSet, basename="marketplace-plan")
+router.register("marketplace-orders", OrderViewSet, basename="marketplace-order")
+router.register("marketplace-resources", ResourceViewSet, basename="marketplace-resource")
+router.register("site-agent/provider-agents", ProviderAgentViewSet, basename="provider-agent")
+router.register(
+    "site-agent/customer-agent-configs", CustomerAgentConfigViewSet, basename="customer-agent-config"
+)
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """Say that this process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+open_to_all = {"authentication_classes": [], "permission_classes": [Anybody]}
+
+urlpatterns = [
+    path("", home),
+    path("api/health/", health),
+    path("api/schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all)),
+    path("api/", include(router.urls)),
+]
+
+handler404 = "agentmart.web.errors.not_found"
+handler500 = "agentmart.web.errors.server_error"

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from agentmart.infra.rls import protect, shared
+from agentmart.infra.rls import protect, seal, shared
 
 USAGE_EVENT = """
 CREATE TABLE metering_usage_event (
@@ -147,4 +147,5 @@ class Migration(migrations.Migration):
         protect("metering_call_flag", shared()),
         protect("metering_usage_event", shared(), append_only=True),
         protect("metering_usage_hour", shared()),
+        migrations.RunSQL(seal("metering_usage_event_default"), migrations.RunSQL.noop),
     ]

@@ -167,4 +167,9 @@ class Migration(migrations.Migration):
         protect("resources_resource", shared()),
         protect("resources_plan_period", shared()),
         protect("resources_agent_config", tenant()),
+        migrations.RunSQL(
+            "CREATE POLICY held_read ON catalog_offering FOR SELECT USING "
+            "(EXISTS (SELECT 1 FROM resources_resource r WHERE r.offering_id = catalog_offering.id))",
+            "DROP POLICY held_read ON catalog_offering",
+        ),
     ]

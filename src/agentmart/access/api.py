@@ -1,0 +1,123 @@
+"""REST: keys of an agent, the buyer's settings, blocking a customer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentmart.access import services
+from agentmart.access.models import ApiKey
+from agentmart.contracts.keys import ENVIRONMENTS, SCOPES
+from agentmart.identity.api import CustomerViewSet as IdentityCustomerViewSet
+from agentmart.identity.permissions import require
+from agentmart.infra.rest import ApiSerializer, HexUUIDField, parse_uuid
+from agentmart.kit.errors import NotFound
+from agentmart.resources import services as resources
+from agentmart.resources.api import AgentConfigViewSet
+from agentmart.resources.models import Resource
+
+
+class ApiKeySerializer(ApiSerializer):
+    """A key as it is listed: everything but the key."""
+
+    uuid = HexUUIDField(source="id", read_only=True)
+    name = serializers.CharField(max_length=150)
+    kind = serializers.ChoiceField(choices=["secret"], required=False)
+    environment = serializers.ChoiceField(choices=ENVIRONMENTS, required=False)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=SCOPES), required=False, allow_empty=False
+    )
+    prefix = serializers.CharField(read_only=True)
+    last4 = serializers.CharField(read_only=True)
+    created = serializers.DateTimeField(read_only=True)
+    created_by = serializers.CharField(read_only=True)
+    expires_at = serializers.DateTimeField(required=False)
+    state = serializers.SerializerMethodField()
+
+    def get_state(self, key: ApiKey) -> str:
+        """Return `active`, `expired` or `revoked`."""
+        if key.revoked_at is not None:
+            return "revoked"
+        return "expired" if key.expires_at and key.expires_at <= self.context["view"].now else "active"
+
+
+class ConfigUpdateSerializer(serializers.Serializer[Any]):
+    """What a buyer may change of an agent."""
+
+    name = serializers.CharField(max_length=150)
+    tweaks = serializers.DictField(child=serializers.DictField())
+
+
+class KeyedAgentConfigViewSet(AgentConfigViewSet):
+    """Settings of one's agents, with their keys."""
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Change the name or tweaks; in force at the gateway within a second."""
+        config = self.get_object()
+        require(
+            self.actor, "config.edit", customer_id=config.customer_id, project_id=config.resource.project_id
+        )
+        changes = self.body(ConfigUpdateSerializer, partial=True)
+        config = resources.update_config(config, changes, actor=self.actor, now=self.now)
+        services.publish_grants(Resource.objects.filter(pk=config.resource_id))
+        return self.answer(config)
+
+    @action(detail=True, methods=["get", "post"], url_path="api-keys")
+    def api_keys(self, request: Request, **kwargs: Any) -> Response:
+        """List the agent's keys, or make one: the only answer that ever holds its text."""
+        config = self.get_object()
+        if request.method == "GET":
+            page = self.paginate_queryset(self._keys(config).order_by("-created", "id"))
+            return self.get_paginated_response([self._key(key) for key in page])
+        require(
+            self.actor, "key.write", customer_id=config.customer_id, project_id=config.resource.project_id
+        )
+        body = self.body(ApiKeySerializer)
+        body.pop("kind", None)
+        key, text = services.issue_key(config, actor=self.actor, now=self.now, **body)
+        return Response({**self._key(key), "key": text}, status=201)
+
+    @action(detail=True, methods=["delete"], url_path="api-keys/(?P<key>[0-9a-fA-F-]{32,36})")
+    def api_key(self, request: Request, key: str, **kwargs: Any) -> Response:
+        """Revoke a key."""
+        config = self.get_object()
+        row = self._keys(config).filter(pk=parse_uuid(key)).first()
+        if row is None:
+            raise NotFound("This agent has no such key.")
+        services.revoke_key(row, project_id=config.resource.project_id, actor=self.actor, now=self.now)
+        return Response(status=204)
+
+    def _keys(self, config: Any) -> Any:
+        """Return the agent's keys that the actor may see."""
+        return ApiKey.objects.visible_to(self.actor).filter(config_id=config.pk)
+
+    def _key(self, key: ApiKey) -> dict[str, Any]:
+        """Return a key as JSON."""
+        return ApiKeySerializer(key, context=self.get_serializer_context()).data
+
+
+class CustomerViewSet(IdentityCustomerViewSet):
+    """Customers, with blocking (which reaches their keys)."""
+
+    @action(detail=True, methods=["post"])
+    def block(self, request: Request, **kwargs: Any) -> Response:
+        """Block: nothing new, no calls; nothing is lost."""
+        return self._set_blocked(True)
+
+    @action(detail=True, methods=["post"])
+    def unblock(self, request: Request, **kwargs: Any) -> Response:
+        """Undo a block."""
+        return self._set_blocked(False)
+
+    def _set_blocked(self, blocked: bool) -> Response:
+        """Change and answer."""
+        reason = str(self.request.data.get("reason", ""))[:300]
+        customer = services.set_blocked(
+            self.get_object(), blocked, reason=reason, actor=self.actor, now=self.now
+        )
+        word = "blocked" if blocked else "not blocked"
+        return Response({"detail": f"{customer.name} is {word}.", "blocked": customer.blocked})

@@ -1,0 +1,195 @@
+"""Writes: keys, and the Grants published from everything that decides what a key may do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from agentmart.access.keys import Claims, Signing, make_key
+from agentmart.access.models import ApiKey, GrantRow
+from agentmart.catalog.models import Offering
+from agentmart.catalog.selectors import plan_limits
+from agentmart.catalog.states import OfferingState
+from agentmart.contracts.grants import GrantState
+from agentmart.contracts.keys import SCOPES, SECRET, hash_key
+from agentmart.contracts.tables import GRANT_CHANNEL
+from agentmart.identity.models import Customer
+from agentmart.identity.permissions import require
+from agentmart.identity.services import require_not_blocked
+from agentmart.infra import audit, tenancy
+from agentmart.infra.actors import Actor
+from agentmart.kit.errors import Conflict, Invalid
+from agentmart.kit.ids import new_id
+from agentmart.resources.models import AgentConfig, Resource
+from agentmart.resources.states import ResourceState
+
+
+def signing() -> Signing:
+    """Return how this installation signs keys."""
+    keys = settings.AGENT_KEYS
+    return Signing(keys["SECRET_KEY"], keys["ALGORITHM"], keys["ISSUER"], keys["AUDIENCE"])
+
+
+@transaction.atomic
+def issue_key(
+    config: AgentConfig,
+    *,
+    actor: Actor,
+    now: datetime,
+    name: str,
+    scopes: Sequence[str] = SCOPES,
+    environment: str = "live",
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Make a secret key of one agent; returns its row and its text, for this one showing.
+
+    Raises Forbidden, CustomerBlocked (409), Conflict (resource not OK), Invalid (expires_at in the past).
+    """
+    resource = config.resource
+    require(actor, "key.write", customer_id=config.customer_id, project_id=resource.project_id)
+    require_not_blocked(resource.customer)
+    if resource.state != ResourceState.OK:
+        raise Conflict(f"{resource.name} is {resource.state}; a key needs it OK.", code="wrong_state")
+    expires = expires_at or now + timedelta(days=settings.AGENT_KEYS["DEFAULT_EXPIRY_DAYS"])
+    if expires <= now:
+        raise Invalid("The key would have expired already.", field="expires_at")
+    key_id = new_id()
+    claims = Claims(
+        key_id=key_id,
+        tenant_id=config.customer_id,
+        project_id=resource.project_id,
+        config_uuid=config.id,
+        scopes=tuple(scopes),
+        issued_at=now,
+        expires_at=expires,
+    )
+    text = make_key(claims, kind=SECRET, environment=environment, signing=signing())
+    key = ApiKey.objects.create(
+        id=key_id,
+        customer_id=config.customer_id,
+        project_id=resource.project_id,
+        config_id=config.id,
+        name=name,
+        kind=SECRET,
+        environment=environment,
+        scopes=list(scopes),
+        prefix=f"ar_sk_{environment}_",
+        last4=text[-4:],
+        created_by=actor.label,
+        expires_at=expires,
+        created=now,
+        modified=now,
+    )
+    GrantRow.objects.create(
+        key_id=key_id,
+        key_sha256=hash_key(text),
+        kind=SECRET,
+        environment=environment,
+        state=GrantState.ACTIVE,
+        scopes=list(scopes),
+        expires_at=expires,
+        **_facts(config),
+    )
+    _notify(key_id.hex)
+    audit.record("api_key.issued", key, actor=actor, now=now, after={"name": name, "scopes": list(scopes)})
+    return key, text
+
+
+def _facts(config: AgentConfig) -> dict[str, Any]:
+    """Return what every Grant of an agent says: whose it is, what runs, limits and tweaks."""
+    resource = config.resource
+    return {
+        "customer_id": config.customer_id,
+        "provider_customer_id": resource.provider_customer_id,
+        "project_id": resource.project_id,
+        "resource_id": resource.id,
+        "config_id": config.id,
+        "offering_id": resource.offering_id,
+        "plan_id": resource.plan_id,
+        "flow_version_id": resource.flow_version_id,
+        "runtime": resource.runtime,
+        "deployment_id": resource.deployment_id,
+        "limits": plan_limits(resource.plan),
+        "tweakable": config.tweakable,
+        "tweaks": config.tweaks,
+    }
+
+
+def _notify(payload: str) -> None:
+    """Tell every gateway, at commit, that a Grant changed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [GRANT_CHANNEL, payload])
+
+
+@transaction.atomic
+def revoke_key(key: ApiKey, *, project_id: Any, actor: Actor, now: datetime) -> ApiKey:
+    """End a key at once; revoking it again changes nothing."""
+    require(actor, "key.revoke", customer_id=key.customer_id, project_id=project_id)
+    if key.revoked_at is None:
+        ApiKey.objects.filter(pk=key.pk).update(revoked_at=now, modified=now)
+        GrantRow.objects.filter(key_id=key.pk).update(state=GrantState.REVOKED)
+        _notify(key.id.hex)
+        audit.record("api_key.revoked", key, actor=actor, now=now)
+        key.revoked_at = now
+    return key
+
+
+def state_of(resource: Resource) -> GrantState:
+    """Return what a live key of this resource may do now, the strongest reason first."""
+    if resource.state in (ResourceState.TERMINATING, ResourceState.TERMINATED):
+        return GrantState.TERMINATED
+    if resource.customer.blocked:
+        return GrantState.CUSTOMER_BLOCKED
+    if resource.offering.state == OfferingState.UNAVAILABLE:
+        return GrantState.UNAVAILABLE
+    if resource.paused:
+        return GrantState.RESOURCE_PAUSED
+    return GrantState.ACTIVE
+
+
+@transaction.atomic
+def publish_grants(resources: QuerySet[Resource]) -> int:
+    """Bring the Grants of these resources in step with plan, settings and states; returns how many changed.
+
+    Runs with all tenants visible: what a key may do also depends on rows of the provider.
+    """
+    changed = 0
+    with tenancy.elevated():
+        rows = resources.select_related("customer", "offering", "plan", "config")
+        for resource in rows.filter(config__isnull=False):
+            live = GrantRow.objects.filter(resource_id=resource.id).exclude(state=GrantState.REVOKED)
+            ids = list(live.values_list("key_id", flat=True))
+            changed += live.update(state=state_of(resource), **_facts(resource.config))
+            for key_id in ids:
+                _notify(key_id.hex)
+    return changed
+
+
+@transaction.atomic
+def set_blocked(
+    customer: Customer, blocked: bool, *, reason: str = "", actor: Actor, now: datetime
+) -> Customer:
+    """Block or unblock a customer, keys included; doing it twice changes nothing."""
+    require(actor, "customer.block", customer_id=customer.id)
+    if customer.blocked != blocked:
+        customer.blocked = blocked
+        customer.blocked_reason = reason if blocked else ""
+        customer.modified = now
+        customer.save(update_fields=["blocked", "blocked_reason", "modified"])
+        action = "customer.blocked" if blocked else "customer.unblocked"
+        audit.record(
+            action, customer, actor=actor, now=now, customer_id=customer.id, after={"reason": reason}
+        )
+        publish_grants(Resource.objects.filter(customer=customer))
+    return customer
+
+
+@transaction.atomic
+def publish_offering_grants(offering: Offering) -> int:
+    """Bring the Grants of every resource of an offering in step; returns how many changed."""
+    return publish_grants(Resource.objects.filter(offering=offering))

@@ -1,0 +1,163 @@
+"""REST: `/api/site-agent/provider-agents/` as far as it needs no catalog (publishing stands in `catalog.api`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentmart.agents import services
+from agentmart.agents.models import Agent
+from agentmart.identity.models import Customer
+from agentmart.identity.permissions import require
+from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_uuid
+from agentmart.kit.errors import Invalid, NotFound
+
+
+class ExposedSerializer(serializers.Serializer[Any]):
+    """One field of one node that buyers may set."""
+
+    node = serializers.CharField(max_length=200)
+    field = serializers.CharField(max_length=200)
+
+
+class FlowVersionSerializer(ApiSerializer):
+    """A version as its provider sees it in lists."""
+
+    uuid = HexUUIDField(source="id", read_only=True)
+    version = serializers.IntegerField(read_only=True)
+    sha256 = serializers.CharField(read_only=True)
+    trust = serializers.CharField(read_only=True)
+    langflow_version = serializers.CharField(read_only=True)
+    note = serializers.CharField(read_only=True)
+    nodes = serializers.JSONField(read_only=True)
+    tweakable = serializers.JSONField(read_only=True)
+    requires = serializers.JSONField(read_only=True)
+    warnings = serializers.JSONField(read_only=True)
+    created = serializers.DateTimeField(read_only=True)
+    created_by = serializers.CharField(read_only=True)
+
+
+class AgentSerializer(ApiSerializer):
+    """An agent."""
+
+    url = serializers.HyperlinkedIdentityField(
+        view_name="provider-agent-detail", lookup_field="uuid", lookup_url_kwarg="uuid"
+    )
+    uuid = HexUUIDField(source="id", read_only=True)
+    name = serializers.CharField(max_length=150)
+    description = serializers.CharField(required=False, allow_blank=True)
+    customer = Relation(view_name="customer-detail", queryset=Customer.objects, required=False)
+    customer_uuid = HexUUIDField(source="customer_id", read_only=True)
+    state = serializers.CharField(read_only=True)
+    runtime = serializers.ChoiceField(choices=["embedded"], required=False)
+    tags = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=30)
+    exposed = ExposedSerializer(many=True, required=False)
+    latest_version = serializers.SerializerMethodField()
+    versions_count = serializers.SerializerMethodField()
+    tweakable = serializers.SerializerMethodField()
+    created = serializers.DateTimeField(read_only=True)
+    modified = serializers.DateTimeField(read_only=True)
+
+    def get_latest_version(self, agent: Agent) -> int | None:
+        """Return the newest version's number."""
+        version = agent.latest_version
+        return version.version if version else None
+
+    def get_versions_count(self, agent: Agent) -> int:
+        """Return how many versions were imported."""
+        return agent.versions.count()
+
+    def get_tweakable(self, agent: Agent) -> list[dict[str, Any]]:
+        """Return the newest version's fields that could be exposed."""
+        version = agent.latest_version
+        return version.tweakable if version else []
+
+
+class AgentUpdateSerializer(serializers.Serializer[Any]):
+    """What can be changed of an agent."""
+
+    name = serializers.CharField(max_length=150)
+    description = serializers.CharField(allow_blank=True)
+    tags = serializers.ListField(child=serializers.CharField(max_length=50), max_length=30)
+    exposed = ExposedSerializer(many=True)
+
+
+class AgentViewSet(ApiViewSet):
+    """Agents of a provider."""
+
+    queryset = Agent.objects.select_related("customer")
+    serializer_class = AgentSerializer
+    filters = {"customer_uuid": by_uuid("customer_id")}
+
+    def create(self, request: Request) -> Response:
+        """Start an agent; without `customer` it belongs to the caller's only customer."""
+        body = self.body(AgentSerializer)
+        customer = body.pop("customer", None) or self._only_customer()
+        agent = services.create_agent(actor=self.actor, now=self.now, customer=customer, **body)
+        return self.answer(agent, status=201)
+
+    def _only_customer(self) -> Customer:
+        """Return the caller's one customer; raises Invalid where the choice is open."""
+        ids = self.actor.customer_ids
+        if len(ids) != 1:
+            raise Invalid("Say which customer provides the agent.", field="customer")
+        return Customer.objects.visible_to(self.actor).get(pk=next(iter(ids)))
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Change an agent."""
+        agent = self.get_object()
+        require(self.actor, "agent.write", customer_id=agent.customer_id)
+        changes = self.body(AgentUpdateSerializer, partial=True)
+        return self.answer(services.update_agent(agent, changes, actor=self.actor, now=self.now))
+
+    @action(detail=True, methods=["post"])
+    def validate_flow(self, request: Request, **kwargs: Any) -> Response:
+        """Say what an import would say; stores nothing and executes nothing."""
+        agent = self.get_object()
+        require(self.actor, "agent.see", customer_id=agent.customer_id)
+        return Response(services.inspect(_flow_of(request)).to_json())
+
+    @action(detail=True, methods=["post"])
+    def import_flow(self, request: Request, **kwargs: Any) -> Response:
+        """Import an export as the next version: 201, or 200 with the old version for the same content."""
+        agent = self.get_object()
+        version, created = services.import_flow(
+            agent,
+            _flow_of(request),
+            note=str(request.data.get("note", ""))[:300],
+            actor=self.actor,
+            now=self.now,
+        )
+        return Response(self._version(version), status=201 if created else 200)
+
+    @action(detail=True, methods=["get"])
+    def versions(self, request: Request, **kwargs: Any) -> Response:
+        """List the imported versions, newest first."""
+        page = self.paginate_queryset(self.get_object().versions.order_by("-version"))
+        return self.get_paginated_response([self._version(version) for version in page])
+
+    @action(detail=True, methods=["get"], url_path="versions/(?P<number>[0-9]+)")
+    def version(self, request: Request, number: str, **kwargs: Any) -> Response:
+        """Show one version; its flow only to those who manage the agent."""
+        agent = self.get_object()
+        version = agent.versions.filter(version=int(number)).first()
+        if version is None:
+            raise NotFound(f"Agent {agent.name} has no version {number}.")
+        require(self.actor, "agent.write", customer_id=agent.customer_id)
+        return Response({**self._version(version), "flow": version.flow})
+
+    def _version(self, version: Any) -> dict[str, Any]:
+        """Return a version as JSON."""
+        return FlowVersionSerializer(version, context=self.get_serializer_context()).data
+
+
+def _flow_of(request: Request) -> Any:
+    """Return the export of the request body (`flow`, alias `flow_data`); raises Invalid where there is none."""
+    for name in ("flow", "flow_data"):
+        if name in request.data:
+            return request.data[name]
+    raise Invalid("Give the Langflow export: the JSON object itself, or its text.", field="flow")

@@ -1,0 +1,41 @@
+"""How lists are cut into pages (a file of its own: the framework's defaults name it)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import pagination
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+
+class Pagination(pagination.PageNumberPagination):
+    """Bare arrays; the count in `X-Result-Count`, the neighbours in `Link` (commas in addresses are %2C)."""
+
+    page_size = 10
+    max_page_size = 300
+    page_size_query_param = "page_size"
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """Return the page with its headers."""
+        assert self.page is not None and self.request is not None
+        last = self.page.paginator.num_pages
+        links = {"first": 1, "last": last}
+        if self.page.has_previous():
+            links["prev"] = self.page.previous_page_number()
+        if self.page.has_next():
+            links["next"] = self.page.next_page_number()
+        address = self.request.build_absolute_uri()
+        parts = [
+            f'<{replace_query_param(address, "page", number)}>; rel="{name}"'
+            for name, number in links.items()
+        ]
+        headers = {
+            "X-Result-Count": str(self.page.paginator.count),
+            "Link": ", ".join(part.replace(",", "%2C") for part in parts),
+        }
+        return Response(data, headers=headers)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema of a page: the array itself."""
+        return schema

@@ -1,0 +1,100 @@
+"""REST: what an agent used, in sums and call by call."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agentmart.access.api import KeyedAgentConfigViewSet
+from agentmart.identity.permissions import require
+from agentmart.infra.rest import HexUUIDField
+from agentmart.kit.periods import month_of
+from agentmart.metering import selectors
+
+LONGEST_RANGE = timedelta(days=36 * 31)
+
+
+class RangeSerializer(serializers.Serializer[Any]):
+    """A range of days, both included; default this month."""
+
+    start = serializers.DateField(required=False)
+    end = serializers.DateField(required=False)
+    granularity = serializers.ChoiceField(choices=selectors.GRANULARITIES, required=False, default="day")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Turn the days into moments and refuse ranges that make no sense."""
+        month = month_of(self.context["view"].now)
+        start = _midnight(attrs["start"]) if "start" in attrs else month.start
+        end = _midnight(attrs["end"]) + timedelta(days=1) if "end" in attrs else month.end
+        if start >= end:
+            raise serializers.ValidationError({"start": ["start must not be after end."]})
+        if end - start > LONGEST_RANGE:
+            raise serializers.ValidationError({"start": ["At most 36 months at once."]})
+        return {**attrs, "start": start, "end": end}
+
+
+def _midnight(day: Any) -> datetime:
+    """Return the start of a day, UTC."""
+    return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+class UsageEventSerializer(serializers.Serializer[Any]):
+    """One call as the buyer sees it."""
+
+    uuid = HexUUIDField(source="id")
+    occurred_at = serializers.DateTimeField()
+    status = serializers.CharField()
+    requests = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    source = serializers.CharField()
+    duration_ms = serializers.IntegerField()
+    streamed = serializers.BooleanField()
+    error_code = serializers.CharField()
+    key_uuid = HexUUIDField(source="key_id")
+    flow_version_uuid = HexUUIDField(source="flow_version_id")
+
+
+class CustomerAgentConfigViewSet(KeyedAgentConfigViewSet):
+    """Settings of one's agents, with their keys and usage."""
+
+    def _range(self) -> dict[str, Any]:
+        """Return the asked range of time; raises 400."""
+        serializer = RangeSerializer(data=self.request.query_params, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def _config(self) -> Any:
+        """Return the agent whose usage the actor may see."""
+        config = self.get_object()
+        require(
+            self.actor, "usage.see", customer_id=config.customer_id, project_id=config.resource.project_id
+        )
+        return config
+
+    @action(detail=True, methods=["get"])
+    def usage(self, request: Request, **kwargs: Any) -> Response:
+        """Sum up requests, errors and tokens, in total and over time."""
+        config, asked = self._config(), self._range()
+        rows = selectors.hours([config.resource_id], asked["start"], asked["end"], actor=self.actor)
+        return Response(
+            {
+                "start": asked["start"],
+                "end": asked["end"],
+                "totals": selectors.totals(rows),
+                "series": selectors.series(rows, asked["granularity"]),
+            }
+        )
+
+    @action(detail=True, methods=["get"])
+    def calls(self, request: Request, **kwargs: Any) -> Response:
+        """List the single calls, oldest first."""
+        config, asked = self._config(), self._range()
+        rows = selectors.events(config.resource_id, asked["start"], asked["end"], actor=self.actor)
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(UsageEventSerializer(page, many=True).data)
