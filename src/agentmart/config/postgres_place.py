@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from agentmart.config import sockets
 from agentmart.config.secrets import data_folder
 from agentmart.kit.env import BadSetting
 
@@ -23,8 +23,6 @@ SHARED_ROOT = Path("/var/lib/agentmart")
 """Home of databases whose data folder lies where POSTGRES_UID may not pass, such as under root's own home."""
 
 SOCKET_NAME = ".s.PGSQL.5432"
-_SHORT_PARENT = "/tmp"  # whatever TMPDIR says: it must be short, and the folder in it is 0700
-_SOCKET_PATH_MAX = 107  # sun_path of Linux, less the final zero
 _INSTALL_PARTS = ("bin/initdb", "bin/postgres", "lib", "share")
 
 
@@ -201,38 +199,6 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _sockets(folder: Path, uid: int | None) -> Path:
-    """Return the folder of the server's socket, 0700: DATA_DIR/run/pg, or a short one under the temporary folder.
-
-    The short one is needed where the path would not fit a Unix socket's address, or the user cannot reach it.
-    """
     run = folder / "run"
     run.mkdir(mode=0o711, exist_ok=True)
-    wanted = run / "pg"
-    fits = len(os.fsencode(wanted / SOCKET_NAME)) <= _SOCKET_PATH_MAX
-    if fits and reachable(run, uid):
-        wanted.mkdir(mode=0o700, exist_ok=True)
-        _own(wanted, uid)
-        return wanted
-    note = run / "pg-sockets"
-    if note.exists():
-        remembered = Path(note.read_text().strip())
-        if _is_private(remembered, os.geteuid() if uid is None else uid):
-            return remembered
-    made = Path(tempfile.mkdtemp(prefix="agentmart-", dir=_SHORT_PARENT))
-    _own(made, uid)
-    note.write_text(f"{made}\n")
-    return made
-
-
-def _own(folder: Path, uid: int | None) -> None:
-    if uid is not None:
-        os.chown(folder, uid, uid)
-    folder.chmod(0o700)
-
-
-def _is_private(folder: Path, uid: int) -> bool:
-    try:
-        status = folder.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == uid and stat.S_IMODE(status.st_mode) == 0o700
+    return sockets.folder_for(run, "pg", SOCKET_NAME, uid, usable=reachable(run, uid))

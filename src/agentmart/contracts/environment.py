@@ -117,7 +117,7 @@ SETTINGS: tuple[Setting, ...] = (
     # -- runtime
     Setting(
         "AGENTMART_RUNTIME_SOCKET",
-        "Unix socket of the flow runtime; default DATA_DIR/run/runtime.sock.",
+        "Unix socket of the flow runtime; default DATA_DIR/run/runtime/runtime.sock.",
         "",
         "path",
         readers=("gateway", "worker", "runtime"),

@@ -1,0 +1,1 @@
+"""The commands of `agentmart`, one file per group; each loads only what it needs."""

@@ -1,0 +1,1 @@
+"""The bodies of the processes: web, gateway, worker, runtime."""

@@ -1,0 +1,308 @@
+"""The whole product under one supervisor: `agentmart serve`, the demo, and tests of the real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets as random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from agentmart.config import database
+from agentmart.config import process_environment as environments
+from agentmart.config.database import DatabaseUrls
+from agentmart.config.postgres import EmbeddedPostgres
+from agentmart.config.supervisor import (
+    Plan,
+    StartFailed,
+    Supervisor,
+    file_check,
+    http_check,
+    socket_check,
+    tcp_check,
+)
+from agentmart.contracts.environment import environment
+from agentmart.kit.env import BadSetting, Environment
+
+ADMIN = "admin"
+_PORT_PATIENCE_SECONDS = 5.0  # a killed supervisor's processes take a moment to leave
+_FIRST_STAFF_NOTE = "staff-created"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A staff login made at the first start; the password and token are shown this once."""
+
+    username: str
+    password: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.username!r})"
+
+
+class Product:
+    """One data folder's processes; `start` and `run` belong to one thread, `request_stop` to any."""
+
+    def __init__(self, settings: Environment, say: Say = lambda line: None) -> None:
+        """`say` gets one line of progress at a time."""
+        self.settings = settings
+        self.data_dir = environments.data_dir_of(settings)
+        self.admin: Login | None = None
+        self._say = say
+        self._stop = threading.Event()
+        self._supervisor = Supervisor(self.data_dir / "logs")
+        self._resources = contextlib.ExitStack()
+        self._urls: DatabaseUrls | None = None
+
+    @property
+    def web_url(self) -> str:
+        """Address of the portal and REST API on this machine."""
+        return (
+            f"http://{environments.public_host(self.settings)}:{self.settings.integer('AGENTMART_WEB_PORT')}"
+        )
+
+    @property
+    def gateway_url(self) -> str:
+        """Address of the gateway on this machine."""
+        return f"http://{environments.public_host(self.settings)}:{self.settings.integer('AGENTMART_GATEWAY_PORT')}"
+
+    @property
+    def urls(self) -> DatabaseUrls:
+        """Addresses of the database; raises RuntimeError before start."""
+        if self._urls is None:
+            raise RuntimeError("the product has not started")
+        return self._urls
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of `web`, `gateway`, `worker`, `runtime`, `dev-model` or `postgres`."""
+        if name == "postgres":
+            return EmbeddedPostgres(self.data_dir).pid() if self.urls.embedded else None
+        return self._supervisor.children[name].pid
+
+    def restarts(self, name: str) -> int:
+        """Return how often a process was restarted."""
+        return self._supervisor.children[name].restarts
+
+    def processes(self) -> list[str]:
+        """Return the names of the supervised processes."""
+        return list(self._supervisor.children)
+
+    def request_stop(self) -> None:
+        """Ask the product to stop (from a signal handler or another thread)."""
+        self._stop.set()
+
+    def start(self) -> None:
+        """Start everything and return when all is healthy; raises BadSetting (then `stop` cleans up)."""
+        self._take_lock()
+        self._check_ports()
+        self._make_runtime()
+        self._start_without_database()
+        self._prepare_database()
+        for name in ("web", "gateway", "worker"):
+            self._supervisor.start(self._plan(name))
+        self.admin = self._first_login()
+        began = time.monotonic()
+        self._supervisor.await_healthy(
+            self._stop, lambda name: self._say(f"{name} is healthy ({time.monotonic() - began:.1f} s)")
+        )
+
+    def run(self, each_turn: Callable[[], None] = lambda: None) -> None:
+        """Keep the processes alive until a stop is requested."""
+        self._supervisor.watch(self._stop, each_turn)
+
+    def stop(self) -> None:
+        """Stop what runs, in reverse order, the database last."""
+        try:
+            self._supervisor.stop()
+        finally:
+            self._resources.close()
+
+    def create_staff(self, username: str, password: str) -> str:
+        """Create or reset a staff login; returns its API token."""
+        return self._command("createstaff", "--username", username, "--password-stdin", given=password)
+
+    def _take_lock(self) -> None:
+        run = self.data_dir / "run"
+        run.mkdir(mode=0o711, exist_ok=True)
+        file = self._resources.enter_context((run / "serve.lock").open("a+"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BadSetting(
+                f"agentmart already runs on {self.data_dir} (process {file.read().strip() or 'unknown'}); "
+                "stop it first, or choose another --data-dir"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+
+    def _check_ports(self) -> None:
+        names = ["AGENTMART_WEB_PORT", "AGENTMART_GATEWAY_PORT"]
+        if environments.uses_dev_model(self.settings):
+            names.append("AGENTMART_DEV_MODEL_PORT")
+        taken = {name: self.settings.integer(name) for name in names}
+        if len(set(taken.values())) < len(taken):
+            raise BadSetting(f"{', '.join(taken)} must differ; they are {list(taken.values())}")
+        for name, port in taken.items():
+            host = "127.0.0.1" if "MODEL" in name else self.settings.text("AGENTMART_HOST")
+            deadline = time.monotonic() + _PORT_PATIENCE_SECONDS
+            while problem := port_problem(host, port):
+                if time.monotonic() > deadline or self._stop.is_set():
+                    raise BadSetting(
+                        f"{name}: port {port} on {host} {problem}; stop its user, or choose another port"
+                    )
+                self._stop.wait(0.2)
+
+    def _make_runtime(self) -> None:
+        venv = environments.runtime_venv(self.settings, self.data_dir)
+        import_module("agentmart.adapters.runtimes.embedded.install").ensure_venv(
+            venv, Path(sys.executable), self._say
+        )
+
+    def _start_without_database(self) -> None:
+        if environments.uses_dev_model(self.settings):
+            self._say("no model key is set: the development model answers")
+            self._supervisor.start(self._plan("dev-model"))
+        self._supervisor.start(self._plan("runtime"))
+
+    def _prepare_database(self) -> None:
+        began = time.monotonic()
+        self._urls = self._resources.enter_context(database.running(self.settings, self.data_dir))
+        self._say(f"PostgreSQL answers ({time.monotonic() - began:.1f} s)")
+        began = time.monotonic()
+        self._command("migrate")
+        self._say(f"database roles and migrations are applied ({time.monotonic() - began:.1f} s)")
+
+    def _first_login(self) -> Login | None:
+        note = self.data_dir / _FIRST_STAFF_NOTE
+        if note.exists():
+            return None
+        password = random.token_urlsafe(15)
+        token = self._command(
+            "createstaff", "--username", ADMIN, "--password-stdin", "--only-first", given=password
+        )
+        note.touch(mode=0o600)
+        return Login(ADMIN, password, token) if token else None
+
+    def _command(self, *arguments: str, given: str = "") -> str:
+        """Run one of our own commands to its end; returns the last line it printed."""
+        result = subprocess.run(
+            [*_command_line(arguments[0]), *arguments[1:], "--data-dir", str(self.data_dir)],
+            env=environments.for_commands(self.settings),
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise StartFailed(
+                f"agentmart {arguments[0]} failed:\n{(result.stderr or result.stdout)[-4000:].strip()}"
+            )
+        return (result.stdout.strip().splitlines() or [""])[-1]
+
+    def _plan(self, name: str) -> Plan:
+        host = environments.public_host(self.settings)
+        ready = self.data_dir / "run" / f"{name}.ready"
+        checks = {
+            "web": lambda: http_check(host, self.settings.integer("AGENTMART_WEB_PORT"), "/api/health/"),
+            "gateway": lambda: http_check(host, self.settings.integer("AGENTMART_GATEWAY_PORT"), "/health"),
+            "runtime": lambda: socket_check(environments.runtime_socket(self.settings, self.data_dir)),
+            "dev-model": lambda: tcp_check("127.0.0.1", self.settings.integer("AGENTMART_DEV_MODEL_PORT")),
+            "worker": lambda: file_check(ready),
+        }
+        arguments = _command_line(name)
+        if name == "worker":
+            ready.unlink(missing_ok=True)
+            arguments += ["--ready-file", str(ready)]
+        return Plan(
+            name=name,
+            arguments=arguments,
+            environment=environments.for_process(name, self.settings, self.data_dir, self._urls),
+            check=checks[name](),
+        )
+
+
+@contextlib.contextmanager
+def running_product(
+    data_dir: Path,
+    *,
+    web_port: int = 0,
+    gateway_port: int = 0,
+    overrides: Mapping[str, str] | None = None,
+    say: Say = lambda line: None,
+) -> Iterator[Product]:
+    """Yield the product with all its processes healthy, and stop it afterwards.
+
+    Port 0 is any free one; `overrides` are settings that win over the environment's. The processes are made and
+    watched by a thread of its own. Raises BadSetting when the product does not start.
+    """
+    values = dict(os.environ) | dict(overrides or {}) | {"AGENTMART_DATA_DIR": str(data_dir)}
+    values["AGENTMART_WEB_PORT"] = str(web_port or free_port())
+    values["AGENTMART_GATEWAY_PORT"] = str(gateway_port or free_port())
+    values.setdefault("AGENTMART_DEV_MODEL_PORT", str(free_port()))
+    product = Product(environment(values), say)
+    started = threading.Event()
+    problems: list[BaseException] = []
+    thread = threading.Thread(target=_live, args=(product, started, problems), name="agentmart-supervisor")
+    thread.start()
+    try:
+        started.wait()
+        if problems:
+            raise problems[0]
+        yield product
+    finally:
+        product.request_stop()
+        thread.join()
+    if problems:
+        raise problems[0]
+
+
+def _live(product: Product, started: threading.Event, problems: list[BaseException]) -> None:
+    try:
+        product.start()
+        started.set()
+        product.run()
+    except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+        problems.append(error)
+    finally:
+        try:
+            product.stop()
+        except BaseException as error:  # noqa: BLE001  likewise
+            problems.append(error)
+        started.set()
+
+
+def port_problem(host: str, port: int) -> str:
+    """Return why a port cannot be bound, or an empty text."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError as error:
+            return "is in use" if error.errno == 98 else f"cannot be bound ({error.strerror})"
+    return ""
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _command_line(command: str) -> list[str]:
+    return [sys.executable, "-m", "agentmart.config.cli", command]
