@@ -12,15 +12,25 @@ class RuntimeFailure(Exception):
 
     Codes: `flow_error` (the flow raised), `timeout`, `crashed` (the process died), `not_deployed`, `busy`
     (no capacity, retry), `refused` (policy), `unreachable`, `bad_flow` (cannot be built; `message` says why).
-    `detail` is for the provider's log only, never for a caller.
+    `detail` is for the provider's log only, never for a caller. `usage` is what the run's model calls had used
+    by then: a failed run may have cost tokens.
     """
 
-    def __init__(self, code: str, message: str, *, retryable: bool = False, detail: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool = False,
+        detail: str = "",
+        usage: TokenUsage | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.retryable = retryable
         self.detail = detail
+        self.usage = usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +67,12 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The answer of one run; `usage` is None where no model was called."""
+    """The answer of one run; `usage` is None where no model was called, or none reported its usage."""
 
     text: str
     usage: TokenUsage | None
     duration_ms: int
+    model_calls: int = 0  # tells the two apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,12 @@ class Flow:
         self, deployment_id: str, payload: dict[str, Any], *, trusted: bool, installed: Installed
     ) -> None:
         """Prepare and build once; raises BadFlow."""
-        data = payload.get("data") if isinstance(payload.get("data"), dict) else payload
-        data = {"nodes": copy.deepcopy(data.get("nodes")), "edges": copy.deepcopy(data.get("edges") or [])}
+        inner = payload.get("data")
+        source = inner if isinstance(inner, dict) else payload
+        data = {
+            "nodes": copy.deepcopy(source.get("nodes")),
+            "edges": copy.deepcopy(source.get("edges") or []),
+        }
         if not isinstance(data["nodes"], list) or not data["nodes"]:
             raise BadFlow("The flow has no nodes.")
         data["nodes"] = [node for node in data["nodes"] if node.get("type") != "noteNode"]

@@ -2,8 +2,9 @@
 
 Two steps. `enter_root` is done once by the zygote: it leaves the host's files and network behind and keeps a
 read-only root with nothing but Python's libraries. `enter_cell` is done by every child: network, processes, IPC
-and scratch space of its own, then its own uid, no capabilities, limits and a system-call filter. Works as root and, where
-the system permits user namespaces, as an ordinary user (who then stays himself, but sees nothing of himself).
+and scratch space of its own, then its own uid, no capabilities, limits and a system-call filter. Works as root
+and, where the system permits user namespaces, as an ordinary user (who then stays himself, but sees nothing of
+himself).
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def main(control_fd: int) -> None:
         memory.install()
         flows.cache_component_classes()
         installed = flows.Installed()
-        warmup.run(installed)
+        cold = warmup.run(installed)
     except isolation.IsolationError as error:
         _give_up(control, f"This system does not permit the isolation that flows need: {error}")
     except Exception:  # noqa: BLE001 - outermost: the parent must learn why there is no runtime
@@ -80,7 +80,7 @@ def main(control_fd: int) -> None:
     signal.signal(
         signal.SIGCHLD, signal.SIG_IGN
     )  # children are reaped by the kernel; the parent watches pidfds
-    ready = {"ready": round(time.monotonic() - started, 3), "components": len(installed.code)}
+    ready = {"ready": round(time.monotonic() - started, 3), "components": len(installed.code), "cold": cold}
     control.send(json.dumps(ready).encode())
     _forever(control, lambda channel, custom: worker.run(channel, installed, custom=custom))
 
@@ -110,6 +110,15 @@ def _forever(control: socket.socket, serve: Callable[[socket.socket, bool], None
         os.close(pidfd)
 
 
+def _keep_only(channel: int) -> None:
+    """Close every inherited descriptor but the channel, and send standard streams nowhere."""
+    nowhere = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    os.closerange(3, channel)
+    os.closerange(channel + 1, 4096)
+
+
 def _become_cell(
     channel: socket.socket, request: dict[str, int], serve: Callable[[socket.socket, bool], None]
 ) -> NoReturn:
@@ -125,6 +134,7 @@ def _become_cell(
             isolation.enter_cell(uid=request["uid"], memory_mb=request["memory_mb"])
             isolation.die_with_parent()  # a change of uid clears it
             seccomp.install()
+            _keep_only(channel.fileno())
             serve(channel, bool(request["custom"]))
         channel.close()
         status = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]) & 0xFF

@@ -1,0 +1,199 @@
+"""What outlives a restart of the runtime: deployments as files, chat memory in SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import json
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from agentmart.adapters.runtimes.base import Deployment, RuntimeFailure
+
+ID = re.compile(r"[0-9a-f]{32}")
+DAY = 86_400
+MAX_MESSAGE_LENGTH = 200_000  # characters of one kept message
+Result = TypeVar("Result")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A deployment without its flow; `generation` grows with every redeployment."""
+
+    deployment_id: str
+    customer_id: str
+    provider_id: str
+    trust: str
+    generation: int
+    uses_memory: bool
+
+    @property
+    def key(self) -> str:
+        """The name under which children hold this very version."""
+        return f"{self.deployment_id}:{self.generation}"
+
+    @property
+    def custom(self) -> bool:
+        """Whether it carries code of its own."""
+        return self.trust != "known"
+
+
+class _File(msgspec.Struct):
+    record: Record
+    flow: dict[str, Any]
+
+
+class _Head(msgspec.Struct):
+    record: Record
+
+
+class Deployments:
+    """The deployments of this runtime: records in memory, flows in one file each."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
+        self.records: dict[str, Record] = {}
+        for path in sorted(folder.glob("*.json")):
+            record = msgspec.json.decode(path.read_bytes(), type=_Head).record
+            self.records[record.deployment_id] = record
+
+    def get(self, deployment_id: str) -> Record:
+        """Return a record; raises RuntimeFailure `not_deployed`."""
+        record = self.records.get(deployment_id)
+        if record is None:
+            raise RuntimeFailure("not_deployed", "This agent is not deployed in the runtime.", retryable=True)
+        return record
+
+    def flow(self, record: Record) -> dict[str, Any]:
+        """Read the flow of a record."""
+        return msgspec.json.decode(self._path(record.deployment_id).read_bytes(), type=_File).flow
+
+    def put(self, record: Record, deployment: Deployment) -> None:
+        """Write a deployment; the file is complete or the old one."""
+        body = msgspec.json.encode(_File(record, deployment.flow))
+        path = self._path(record.deployment_id)
+        partial = path.with_suffix(".partial")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        self.records[record.deployment_id] = record
+
+    def remove(self, deployment_id: str) -> None:
+        """Forget a deployment; unknown ids are no error."""
+        if self.records.pop(deployment_id, None) is not None:
+            self._path(deployment_id).unlink(missing_ok=True)
+
+    def _path(self, deployment_id: str) -> Path:
+        return self._folder / f"{deployment_id}.json"
+
+
+def check_id(deployment_id: str) -> None:
+    """Raise RuntimeFailure `bad_flow` unless the id is 32 hex digits: it becomes a file's name."""
+    if not ID.fullmatch(deployment_id):
+        raise RuntimeFailure("bad_flow", "A deployment's id is 32 lower-case hex digits.")
+
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    position INTEGER PRIMARY KEY,
+    deployment_id TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    stored_at REAL NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (deployment_id, session_id, message_id)
+);
+CREATE INDEX IF NOT EXISTS message_age ON message (stored_at);
+"""
+
+
+class Sessions:
+    """Chat memory per deployment and session, in one thread's SQLite connection."""
+
+    def __init__(self, path: Path, *, keep: int, days: int) -> None:
+        self._keep = keep
+        self._days = days
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="sessions")
+        self._db = self._thread.submit(_open, path).result()
+
+    async def recent(self, deployment_id: str, session_id: str) -> list[dict[str, Any]]:
+        """Return the session's latest messages, oldest first."""
+        sql = (
+            "SELECT body FROM (SELECT position, body FROM message WHERE deployment_id = ? AND session_id = ?"
+            " ORDER BY position DESC LIMIT ?) ORDER BY position"
+        )
+        rows = await self._do(
+            lambda: self._db.execute(sql, (deployment_id, session_id, self._keep)).fetchall()
+        )
+        return [json.loads(body) for (body,) in rows]
+
+    async def save(self, deployment_id: str, session_id: str, changes: dict[str, Any], *, now: float) -> None:
+        """Apply what a run stored and removed; keeps the newest messages only."""
+        put = [message for message in changes.get("put", []) if len(message["text"]) <= MAX_MESSAGE_LENGTH]
+        drop = changes.get("drop", [])
+        if put or drop:
+            await self._do(lambda: self._apply((deployment_id, session_id), put[-self._keep :], drop, now))
+
+    def _apply(self, owner: tuple[str, str], put: list[dict[str, Any]], drop: list[str], now: float) -> None:
+        with self._db:
+            self._db.executemany(
+                "DELETE FROM message WHERE deployment_id = ? AND session_id = ? AND message_id = ?",
+                [(*owner, message_id) for message_id in drop],
+            )
+            self._db.executemany(
+                "INSERT INTO message (deployment_id, session_id, message_id, stored_at, body) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET body = excluded.body, stored_at = excluded.stored_at",
+                [(*owner, message["id"], now, json.dumps(message)) for message in put],
+            )
+            self._db.execute(
+                "DELETE FROM message WHERE deployment_id = ? AND session_id = ? AND position <= ("
+                "SELECT position FROM message WHERE deployment_id = ? AND session_id = ?"
+                " ORDER BY position DESC LIMIT 1 OFFSET ?)",
+                (*owner, *owner, self._keep),
+            )
+
+    async def forget(self, deployment_id: str) -> None:
+        """Delete every session of a deployment."""
+        await self._do(lambda: self._delete("deployment_id = ?", deployment_id))
+
+    async def expire(self, *, now: float) -> None:
+        """Delete what is older than the days it is kept."""
+        await self._do(lambda: self._delete("stored_at < ?", now - self._days * DAY))
+
+    def _delete(self, condition: str, value: object) -> None:
+        with self._db:
+            self._db.execute(f"DELETE FROM message WHERE {condition}", (value,))  # noqa: S608 - fixed texts
+
+    async def _do(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def close(self) -> None:
+        """Finish what is queued and close the file."""
+        self._thread.submit(self._db.close).result()
+        self._thread.shutdown()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    db.execute("PRAGMA secure_delete = ON")
+    db.executescript(SCHEMA)
+    return db
+
+
+def wall_clock() -> float:
+    """Return Unix seconds; the age of chat memory is real time, whatever the billing clock says."""
+    return time.time()
