@@ -67,6 +67,7 @@ class _Formatter(JsonFormatter):
             if variable.get():
                 log_data[name] = variable.get()
         super().add_fields(log_data, record, message_dict)
+        log_data.pop("color_message", None)  # uvicorn's message again, with terminal codes
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one redacted line of JSON."""

@@ -1,0 +1,56 @@
+# Everything a contributor types. PYTHON chooses the interpreter for the virtual environment (3.11 or newer).
+PYTHON ?= python3
+VENV ?= .venv
+DATA_DIR ?= .agentmart
+JSON ?=
+PYTEST_WORKERS ?= 2
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.agentmart-setup
+SOURCES := src tests scripts
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test test-slow fast check format lock wheel clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## Make the virtual environment from the hash-checked lock (fast when up to date)
+	@PYTHON="$(PYTHON)" bash scripts/setup.sh "$(VENV)"
+
+demo: setup ## Run the whole sale; JSON=PATH also writes the results there
+	@$(BIN)/agentmart demo $(if $(JSON),--json "$(JSON)")
+
+serve: setup ## Set up and run the product until Ctrl-C
+	@$(BIN)/agentmart serve --data-dir "$(DATA_DIR)"
+
+test: setup ## The whole suite but the slow part, on a real PostgreSQL, with coverage
+	$(BIN)/pytest -n $(PYTEST_WORKERS) -m "not slow" --cov --cov-report=term:skip-covered
+
+test-slow: setup ## Tests that start the whole product, kill processes, or need lfx
+	$(BIN)/pytest -m slow
+
+fast: setup ## Pure and gateway unit tests: seconds
+	$(BIN)/pytest -m "not slow and not stack and not runtime" tests/kit tests/contracts tests/lints tests/billing tests/gateway
+
+check: setup ## Format, lint, types, import directions, our own lints
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.lints src
+
+format: setup ## Rewrite the sources in the house style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+lock: setup ## Renew the locks (requirements/*.txt) from pyproject.toml
+	bash scripts/lock.sh "$(VENV)"
+
+wheel: setup ## Build the wheel and the source archive into dist/
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+clean: ## Remove what was built (not the data folder)
+	rm -rf dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* $(STAMP)
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
