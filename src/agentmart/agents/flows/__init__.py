@@ -5,11 +5,12 @@ from agentmart.agents.flows.known import KnownComponents, load_known
 from agentmart.agents.flows.report import (
     Endpoint,
     FlowLimits,
+    FlowRefused,
     FlowReport,
-    FlowUnreadable,
     NodeReport,
     Permission,
     Problem,
+    Requires,
     tweakable_dict,
 )
 from agentmart.agents.flows.tweaks import choose_tweakable
@@ -17,12 +18,13 @@ from agentmart.agents.flows.tweaks import choose_tweakable
 __all__ = [
     "Endpoint",
     "FlowLimits",
+    "FlowRefused",
     "FlowReport",
-    "FlowUnreadable",
     "KnownComponents",
     "NodeReport",
     "Permission",
     "Problem",
+    "Requires",
     "choose_tweakable",
     "inspect_flow",
     "load_known",

@@ -11,7 +11,7 @@ from agentmart.agents.flows.edges import check_edges
 from agentmart.agents.flows.known import KnownComponents, load_known
 from agentmart.agents.flows.nodes import FlowGraph, FlowNode, read_graph
 from agentmart.agents.flows.parse import Unreadable, digest_of, read_document, shown
-from agentmart.agents.flows.report import Endpoint, FlowLimits, FlowReport, FlowUnreadable, Problem
+from agentmart.agents.flows.report import Endpoint, FlowLimits, FlowReport, Problem, Requires
 from agentmart.agents.flows.secret_scan import find_misplaced, strip_secrets, variable_of
 from agentmart.agents.flows.tweaks import candidates
 from agentmart.agents.flows.upgrades import upgrade
@@ -30,33 +30,22 @@ def inspect_flow(
     limits: FlowLimits | None = None,
     known: KnownComponents | None = None,
 ) -> FlowReport:
-    """Read, class and check a flow export; the report holds every finding.
+    """Read, class and check a flow export; never raises for bad input, the report holds every reason.
 
-    Raises FlowUnreadable, and nothing else, for what is no JSON object: 413 above the size limit, else 400.
+    `report.status` is 413 above the size limit, 400 for any other error, else 200.
     """
     limits, known = limits or FlowLimits(), known or load_known()
     try:
         document = read_document(source, limits)
+        graph = read_graph(document, limits)
+        version, version_problems = _version(document)
+        classified = classify(graph, known)
+        check_edges(graph, classified.loops)
+        notices = strip_secrets(graph)
+        upgrades = upgrade(graph, classified.nodes)
+        sha256 = digest_of(document)
     except Unreadable as refusal:
-        problem = refusal.problem
-        extra = {"errors": [problem.to_json()]}
-        raise FlowUnreadable(
-            problem.message, code=problem.code, status=refusal.status, extra=extra
-        ) from refusal
-    try:
-        return _inspect(document, limits, known)
-    except Unreadable as refusal:
-        return FlowReport(errors=(refusal.problem,))
-
-
-def _inspect(document: dict[str, Any], limits: FlowLimits, known: KnownComponents) -> FlowReport:
-    graph = read_graph(document, limits)
-    version, version_problems = _version(document)
-    classified = classify(graph, known)
-    check_edges(graph, classified.loops)
-    notices = strip_secrets(graph)
-    upgrades = upgrade(graph, classified.nodes)
-    sha256 = digest_of(document)
+        return FlowReport(errors=(refusal.problem,), status=refusal.status)
     inputs, outputs = _endpoints(graph, INPUTS), _endpoints(graph, OUTPUTS)
     missing_errors, missing_warnings = _missing_ends(graph, inputs, outputs)
     errors = [problem for problem in version_problems if problem.code != "untested_version"]
@@ -67,6 +56,7 @@ def _inspect(document: dict[str, Any], limits: FlowLimits, known: KnownComponent
     return FlowReport(
         errors=tuple(errors),
         warnings=tuple(warnings),
+        status=400 if errors else 200,
         name=name[:MAX_NAME] if isinstance(name, str) else "",
         langflow_version=version,
         sha256=sha256,
@@ -118,7 +108,7 @@ def _missing_ends(
     return errors, warnings
 
 
-def _requires(graph: FlowGraph, classified: Classified) -> dict[str, Any]:
+def _requires(graph: FlowGraph, classified: Classified) -> Requires:
     nodes = [graph.nodes[report.id] for report in classified.nodes]
     variables = {
         name
@@ -126,12 +116,9 @@ def _requires(graph: FlowGraph, classified: Classified) -> dict[str, Any]:
         for field_name, field in node.fields()
         if (name := variable_of(field_name, field))
     }
+    packages = {name for node in nodes for name in _packages(node)}
     models = {model for node in nodes for model in _models(node)}
-    return {
-        "packages": sorted({name for node in nodes for name in _packages(node)}),
-        "variables": sorted(variables),
-        "models": [{"provider": provider, "name": name} for provider, name in sorted(models)],
-    }
+    return Requires(tuple(sorted(packages)), tuple(sorted(variables)), tuple(sorted(models)))
 
 
 def _packages(node: FlowNode) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,10 +13,10 @@ NodeClass = Literal["known", "edited", "custom"]
 Trust = Literal["known", "custom"]
 
 
-class FlowUnreadable(DomainError):
-    """The text is no JSON object of a permitted size (413) and form (400); nothing of it could be inspected."""
+class FlowRefused(DomainError):
+    """The flow cannot be taken; `extra["errors"]` lists every reason with its node."""
 
-    code = "unreadable_flow"
+    code = "invalid_flow"
     status = 400
 
 
@@ -38,7 +39,7 @@ class Problem:
     path: str = ""
     node: str = ""
 
-    def to_json(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         """Return the JSON form."""
         return {"code": self.code, "path": self.path, "node": self.node, "message": self.message}
 
@@ -65,7 +66,7 @@ class NodeReport:
         """Whether the node brings source of its own."""
         return self.node_class != "known"
 
-    def to_json(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
             "id": self.id,
@@ -92,7 +93,7 @@ class Permission:
     capability: str  # "custom_code", "code_execution", "files" …
     reason: str
 
-    def to_json(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         """Return the JSON form."""
         return {"node": self.node, "capability": self.capability, "reason": self.reason}
 
@@ -105,9 +106,23 @@ class Endpoint:
     type: str
     display_name: str
 
-    def to_json(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         """Return the JSON form."""
         return {"id": self.id, "type": self.type, "display_name": self.display_name}
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """What the flow needs from outside: package and variable names, models as (provider, name)."""
+
+    packages: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    models: tuple[tuple[str, str], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        models = [{"provider": provider, "name": name} for provider, name in self.models]
+        return {"packages": list(self.packages), "variables": list(self.variables), "models": models}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +131,7 @@ class FlowReport:
 
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    status: int = 200  # of the refusal: 400, or 413 above the size limit
     name: str = ""
     langflow_version: str = ""
     sha256: str = ""  # of the flow as stored: same content, same digest, whatever the order of keys
@@ -125,10 +141,8 @@ class FlowReport:
     tweakable: tuple[Tweakable, ...] = ()  # candidates: the provider exposes some of them
     needs_permission: tuple[Permission, ...] = ()
     upgrades: tuple[Problem, ...] = ()
-    requires: dict[str, Any] = field(default_factory=dict)  # {packages, variables, models[{provider, name}]}
-    flow: dict[str, Any] = field(
-        default_factory=dict
-    )  # the export without secrets; empty if there are errors
+    requires: Requires = field(default_factory=Requires)
+    flow: Mapping[str, Any] = field(default_factory=dict)  # the export without secrets; empty if unreadable
 
     @property
     def valid(self) -> bool:
@@ -140,27 +154,44 @@ class FlowReport:
         """Which process may run it: "custom" needs the operator's permission and a process of its own."""
         return "custom" if self.needs_permission else "known"
 
-    def tweakable_json(self) -> list[dict[str, Any]]:
-        """Return the candidates in JSON form."""
-        return [tweakable_dict(item) for item in self.tweakable]
+    def refusals(self, *, custom_code_allowed: bool) -> tuple[Problem, ...]:
+        """Return why this provider may not import the flow; empty means go ahead."""
+        if custom_code_allowed:
+            return self.errors
+        held = tuple(
+            Problem("permission_required", permission.reason, node=permission.node)
+            for permission in self.needs_permission
+        )
+        return self.errors + held
 
-    def to_json(self) -> dict[str, Any]:
+    def require(self, *, custom_code_allowed: bool) -> None:
+        """Raise FlowRefused (400, or 413 for size) unless this provider may import the flow."""
+        problems = self.refusals(custom_code_allowed=custom_code_allowed)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            raise FlowRefused(
+                problems[0].message + more,
+                status=self.status if self.errors else 400,
+                extra={"errors": [problem.as_dict() for problem in problems]},
+            )
+
+    def as_dict(self) -> dict[str, Any]:
         """Return the JSON answer of `validate_flow`: everything but the flow itself."""
         return {
             "valid": self.valid,
-            "errors": [problem.to_json() for problem in self.errors],
-            "warnings": [problem.to_json() for problem in self.warnings],
+            "errors": [problem.as_dict() for problem in self.errors],
+            "warnings": [problem.as_dict() for problem in self.warnings],
             "name": self.name,
             "langflow_version": self.langflow_version,
             "sha256": self.sha256,
             "trust": self.trust,
-            "nodes": [node.to_json() for node in self.nodes],
-            "inputs": [endpoint.to_json() for endpoint in self.inputs],
-            "outputs": [endpoint.to_json() for endpoint in self.outputs],
-            "tweakable": self.tweakable_json(),
-            "needs_permission": [permission.to_json() for permission in self.needs_permission],
-            "upgrades": [problem.to_json() for problem in self.upgrades],
-            "requires": self.requires,
+            "nodes": [node.as_dict() for node in self.nodes],
+            "inputs": [endpoint.as_dict() for endpoint in self.inputs],
+            "outputs": [endpoint.as_dict() for endpoint in self.outputs],
+            "tweakable": [tweakable_dict(item) for item in self.tweakable],
+            "needs_permission": [permission.as_dict() for permission in self.needs_permission],
+            "upgrades": [problem.as_dict() for problem in self.upgrades],
+            "requires": self.requires.as_dict(),
         }
 
 
