@@ -28,6 +28,7 @@ rounding and may be shared by threads."""
 # that make an exact tie, 0.005 × 1/3 + 0.005 × 2/3, add up to 0.00499…9: rounding at 40 places first restores
 # the tie, and changes no value that came without a division.
 _REMNANT = Decimal(1).scaleb(-40)
+_REMNANT_DIGITS = 39  # before the point; with more, 40 places after it no longer fit the precision
 _ZERO = Decimal(0)
 
 _CODES = {
@@ -88,7 +89,7 @@ def round_money(amount: Decimal | int | str, currency: str) -> Decimal:
     """Return the amount at the currency's minor unit, half away from zero; call it once per invoice line."""
     minor_digits(currency)
     number = exact(amount)
-    if _places(number) > 40:
+    if number.adjusted() < _REMNANT_DIGITS:
         number = CONTEXT.quantize(number, _REMNANT)
     rounded = CONTEXT.quantize(number, _QUANTA[currency])
     return rounded if rounded else rounded.copy_abs()  # no "-0.00" on an invoice
@@ -156,12 +157,6 @@ class Money:
         if other.currency != self.currency:
             raise ValueError(f"{self.currency} and {other.currency} cannot be added; convert first")
         return other.amount
-
-
-def _places(number: Decimal) -> int:
-    """Return the digits after the point as written."""
-    exponent = number.as_tuple().exponent
-    return -exponent if isinstance(exponent, int) else 0
 
 
 def _short(value: object) -> str:
