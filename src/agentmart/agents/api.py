@@ -119,7 +119,7 @@ class AgentViewSet(ApiViewSet):
         """Say what an import would say; stores nothing and executes nothing."""
         agent = self.get_object()
         require(self.actor, "agent.see", customer_id=agent.customer_id)
-        return Response(services.inspect(_flow_of(request)).to_json())
+        return Response(services.inspect(_flow_of(request)).as_dict())
 
     @action(detail=True, methods=["post"])
     def import_flow(self, request: Request, **kwargs: Any) -> Response:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from agentmart.agents import flows
 from agentmart.agents.models import Agent, FlowVersion
@@ -19,26 +18,8 @@ from agentmart.identity.services import require_not_blocked
 from agentmart.infra import audit, states
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import snapshot
-from agentmart.kit.errors import DomainError, Invalid
+from agentmart.kit.errors import Invalid
 from agentmart.kit.ids import new_id
-
-
-class FlowRefused(DomainError):
-    """The flow cannot be imported; `extra.errors` names node and reason of each fault."""
-
-    code = "flow_invalid"
-    status = 400
-
-    def __init__(self, errors: Sequence[Mapping[str, Any]]) -> None:
-        first = errors[0]["message"] if errors else "The flow cannot be imported."
-        super().__init__(first, extra={"errors": list(errors)})
-
-
-class CustomCodeNotAllowed(DomainError):
-    """The flow brings code of its own, or may do more than answer, and the operator has not allowed it."""
-
-    code = "custom_code_not_allowed"
-    status = 400
 
 
 @transaction.atomic
@@ -82,11 +63,12 @@ def _check_exposed(agent: Agent, exposed: Sequence[Mapping[str, str]]) -> None:
 def inspect(flow: Any) -> flows.FlowReport:
     """Return the importer's report of an export given as object or text; executes nothing.
 
-    Raises DomainError 413 above the size limit, 400 where it is no JSON.
+    Raises flows.FlowRefused for what cannot be read at all: 413 above the size limit, 400 where it is no JSON.
     """
-    source = flow if isinstance(flow, (str, bytes)) else json.dumps(flow)
-    limits = flows.FlowLimits(max_bytes=settings.FLOW_MAX_BYTES)
-    return flows.inspect_flow(source, limits=limits)
+    report = flows.inspect_flow(flow, limits=flows.FlowLimits(max_bytes=settings.FLOW_MAX_BYTES))
+    if report.errors and not report.sha256:
+        report.require(custom_code_allowed=True)
+    return report
 
 
 @transaction.atomic
@@ -95,27 +77,22 @@ def import_flow(
 ) -> tuple[FlowVersion, bool]:
     """Import an export as the agent's next version; the same content again returns the old version.
 
-    Returns (version, created). Raises FlowRefused (400) naming node and reason, CustomCodeNotAllowed (400),
-    Forbidden, or CustomerBlocked (409). Nothing is stored on refusal.
+    Returns (version, created). Raises flows.FlowRefused (400, 413) naming node and reason, also for code of its
+    own that the operator has not allowed this provider; Forbidden; CustomerBlocked (409). Nothing is stored on
+    refusal.
     """
     require(actor, "agent.write", customer_id=agent.customer_id)
     require_not_blocked(agent.customer)
     report = inspect(flow)
-    if not report.valid:
-        raise FlowRefused([error.to_json() for error in report.errors])
-    _check_permission(agent.customer, report)
-    existing = agent.versions.filter(sha256=report.sha256).first()
+    report.require(custom_code_allowed=agent.customer.custom_code_allowed)
+    locked = Agent.objects.select_for_update().get(pk=agent.pk)
+    existing = locked.versions.filter(sha256=report.sha256).first()
     if existing is not None:
         return existing, False
-    locked = Agent.objects.select_for_update().get(pk=agent.pk)
     latest = locked.latest_version
-    try:
-        with transaction.atomic():
-            version = _store(
-                locked, report, number=latest.version + 1 if latest else 1, note=note, actor=actor, now=now
-            )
-    except IntegrityError:
-        return agent.versions.get(sha256=report.sha256), False
+    version = _store(
+        locked, report, number=latest.version + 1 if latest else 1, note=note, actor=actor, now=now
+    )
     if locked.state == AgentState.DRAFT:
         states.move(
             locked,
@@ -128,23 +105,11 @@ def import_flow(
     return version, True
 
 
-def _check_permission(customer: Customer, report: flows.FlowReport) -> None:
-    """Raise CustomCodeNotAllowed unless the flow only does what every provider may."""
-    if customer.custom_code_allowed:
-        return
-    needs = [need.to_json() for need in report.needs_permission]
-    if needs:
-        first = needs[0]
-        raise CustomCodeNotAllowed(
-            f"Node {first['node']}: {first['reason']} An operator can allow this for {customer.name}.",
-            extra={"nodes": needs},
-        )
-
-
 def _store(
     agent: Agent, report: flows.FlowReport, *, number: int, note: str, actor: Actor, now: datetime
 ) -> FlowVersion:
     """Write the version row and its audit entry."""
+    shown = report.as_dict()
     version = FlowVersion.objects.create(
         id=new_id(),
         agent=agent,
@@ -153,11 +118,11 @@ def _store(
         sha256=report.sha256,
         flow=report.flow,
         trust=report.trust,
-        langflow_version=report.langflow_version or "",
-        nodes=[node.to_json() for node in report.nodes],
-        tweakable=report.tweakable_json(),
-        requires=report.requires,
-        warnings=[warning.to_json() for warning in report.warnings],
+        langflow_version=report.langflow_version,
+        nodes=shown["nodes"],
+        tweakable=shown["tweakable"],
+        requires=shown["requires"],
+        warnings=shown["warnings"] + shown["upgrades"],
         note=note,
         created=now,
         created_by=actor.label,

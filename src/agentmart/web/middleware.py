@@ -8,13 +8,28 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from agentmart.kit.logs import request_id_var
 
 logger = logging.getLogger("agentmart.web")
 
 _GIVEN = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
+
+
+def _too_large(request: HttpRequest) -> HttpResponse | None:
+    """Return the refusal of a body above the limit, before any of it is read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if length.isdigit() and int(length) <= limit:
+        return None
+    body = {
+        "detail": f"The request body may have at most {limit} bytes.",
+        "code": "request_too_large",
+        "extra": {"limit": limit},
+    }
+    return JsonResponse(body, status=413)
 
 
 class RequestContextMiddleware:
@@ -30,7 +45,7 @@ class RequestContextMiddleware:
         token = request_id_var.set(request_id)
         started = time.perf_counter()
         try:
-            response = self.get_response(request)
+            response = _too_large(request) or self.get_response(request)
             response["X-Request-Id"] = request_id
             logger.info(
                 "request",
