@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -230,8 +231,11 @@ async def serve(settings: RuntimeSettings, stop: asyncio.Event | None = None) ->
         settings.socket_path.unlink(missing_ok=True)
 
 
-def run_parent(settings: RuntimeSettings) -> int:
-    """Run the runtime until SIGTERM or SIGINT; returns the exit status. Entry point of `agentmart runtime`."""
+def run_parent(settings: RuntimeSettings) -> None:
+    """Run the runtime until SIGTERM or SIGINT; exits with status 1 where flows cannot be run.
+
+    Entry point of `agentmart runtime`.
+    """
 
     async def main() -> None:
         stop = asyncio.Event()
@@ -243,5 +247,4 @@ def run_parent(settings: RuntimeSettings) -> int:
         asyncio.run(main())
     except ZygoteFailed as error:
         logger.critical("the runtime cannot run flows here", extra={"reason": str(error)})
-        return 1
-    return 0
+        sys.exit(1)

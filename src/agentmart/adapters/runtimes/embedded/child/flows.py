@@ -134,6 +134,7 @@ class Flow:
                 )
             if trusted:
                 code["value"] = own
+            _evaluate(str(code["value"]), component, node)
             if any(mark in str(code["value"]) for mark in MEMORY_MARKS):
                 self.uses_memory = True
         models.adapt_node(component, template, installed.template(component))
@@ -178,6 +179,26 @@ class Flow:
             return _answer(outputs), session.changes()
         finally:
             request_scope.reset_request_variables(scope)
+
+
+def _evaluate(code: str, component: str, node: dict[str, Any]) -> None:
+    """Turn a component's source into its class, which is kept; raises BadFlow if a package is missing."""
+    try:
+        loading.eval_custom_component_code(code, class_name=component)
+    except Exception as error:  # noqa: BLE001 - lfx wraps whatever the source raises; what else fails, fails on building
+        if package := _missing_package(error):
+            raise BadFlow(
+                f"Component {component} of node {node.get('id')} needs the Python package {package},"
+                " which this runtime lacks."
+            ) from error
+
+
+def _missing_package(error: BaseException | None) -> str:
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError):
+            return error.name or ""
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def _walk(nodes: list[dict[str, Any]], depth: int = 0) -> Iterator[dict[str, Any]]:
@@ -256,7 +277,6 @@ def _plain_text(value: Any) -> str:
 
 def _why_not(error: Exception) -> str:
     """Say why a flow cannot be built without showing paths or tracebacks."""
-    missing = error.name if isinstance(error, ModuleNotFoundError) else ""
-    if missing:
+    if missing := _missing_package(error):
         return f"The flow needs the Python package {missing}, which this runtime lacks."
     return "The flow cannot be built by this runtime."
