@@ -30,10 +30,10 @@ if [ ! -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv"
 fi
 echo "agentmart setup: installing the locked packages (about a minute the first time)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: \
     --root-user-action ignore -r "$lock" ||
     fail "the packages could not be installed; see the message above"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --root-user-action ignore \
     --no-deps --no-build-isolation --editable . ||
     fail "the package could not be installed; see the message above"
 printf '%s\n' "$want" >"$stamp"

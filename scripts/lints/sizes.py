@@ -19,7 +19,9 @@ def check(path: Path, text: str, tree: ast.Module) -> list[Finding]:
     lines = text.splitlines()
     found = []
     if len(lines) > FILE_LINES and not waived(lines, 1, RULE):
-        found.append(Finding(path, 1, RULE, f"{len(lines)} lines; split it by use case (at most {FILE_LINES})"))
+        found.append(
+            Finding(path, 1, RULE, f"{len(lines)} lines; split it by use case (at most {FILE_LINES})")
+        )
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
             length = node.end_lineno - node.lineno + 1

@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from agentmart.config import database
 from agentmart.config import process_environment as environments
 from agentmart.config.database import DatabaseUrls
 from agentmart.config.postgres import EmbeddedPostgres
+from agentmart.config.processes import runtime_venv
 from agentmart.config.supervisor import (
     Plan,
     StartFailed,
@@ -166,10 +166,7 @@ class Product:
                 self._stop.wait(0.2)
 
     def _make_runtime(self) -> None:
-        venv = environments.runtime_venv(self.settings, self.data_dir)
-        import_module("agentmart.adapters.runtimes.embedded.install").ensure_venv(
-            venv, Path(sys.executable), self._say
-        )
+        runtime_venv.make(environments.runtime_venv(self.settings, self.data_dir), self._say)
 
     def _start_without_database(self) -> None:
         if environments.uses_dev_model(self.settings):

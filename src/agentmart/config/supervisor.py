@@ -103,7 +103,9 @@ class Child:
             )
             self._wait = min(self._wait * 2, _LONGEST_RESTART_SECONDS)
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGTERM)  # its own children, which may still hold its port
+                os.killpg(
+                    self._process.pid, signal.SIGTERM
+                )  # its own children, which may still hold its port
         if now >= self._restart_at:
             self.restarts += 1
             self.start()

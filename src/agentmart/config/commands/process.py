@@ -15,7 +15,7 @@ import click
 from agentmart.config import database
 from agentmart.config import process_environment as environments
 from agentmart.config.commands import options
-from agentmart.config.processes import lifeline
+from agentmart.config.processes import lifeline, runtime_venv
 from agentmart.contracts.environment import environment
 from agentmart.kit import logs
 from agentmart.kit.env import Environment
@@ -77,9 +77,8 @@ def worker(data_dir: Path | None, supervisor: int | None, ready_file: Path | Non
 def runtime(data_dir: Path | None, supervisor: int | None) -> None:
     """Run the flow runtime; makes its virtual environment where missing (about 600 MB)."""
     with _prepared("runtime", environments.with_options(data_dir), supervisor) as (own, folder):
-        process = import_module("agentmart.config.processes.runtime")
-        python = process.make_venv(own.path("AGENTMART_RUNTIME_VENV"), _say)
-        process.run(own, folder, python)
+        python = runtime_venv.make(own.path("AGENTMART_RUNTIME_VENV"), _say)
+        sys.exit(import_module("agentmart.config.processes.runtime").run(own, folder, python))
 
 
 @click.command("dev-model")

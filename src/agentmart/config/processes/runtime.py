@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
+from agentmart.adapters.runtimes.embedded.parent import run_parent
+from agentmart.adapters.runtimes.embedded.settings import ModelEndpoint, RuntimeSettings
 from agentmart.kit.env import Environment
 
-_EMBEDDED = "agentmart.adapters.runtimes.embedded"
 
-
-def make_venv(venv: Path, say: Callable[[str], None]) -> Path:
-    """Make the runtime's virtual environment where missing or out of date; returns its interpreter."""
-    import_module(f"{_EMBEDDED}.install").ensure_venv(venv, Path(sys.executable), say)
-    return venv / "bin" / "python"
-
-
-def run(settings: Environment, data_dir: Path, python: Path) -> None:
-    """Run flows until SIGTERM. `settings` is this process's own environment, as the supervisor gave it."""
-    shapes = import_module(f"{_EMBEDDED}.settings")
-    import_module(f"{_EMBEDDED}.parent").run_parent(
-        shapes.RuntimeSettings(
+def run(settings: Environment, data_dir: Path, python: Path) -> int:
+    """Run flows until SIGTERM; returns the exit status. `settings` is this process's own, reduced environment."""
+    return run_parent(
+        RuntimeSettings(
             socket_path=settings.path("AGENTMART_RUNTIME_SOCKET"),
             state_dir=data_dir / "runtime",
             venv_python=python,
-            model=shapes.ModelEndpoint(
+            model=ModelEndpoint(
                 base_url=settings.text("OPENAI_BASE_URL"), api_key=settings.text("OPENAI_API_KEY")
             ),
             children=settings.integer("AGENTMART_RUNTIME_CHILDREN"),
