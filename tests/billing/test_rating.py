@@ -129,6 +129,8 @@ def test_events_walk_up_and_down_the_tiers() -> None:
     whole = [D(4), D(2), D(-3)]
     assert graduated_events(tiers, whole, whole) == 40 + 15 - 25 + 150
     assert graduated_events(tiers, [D(5)], [D(5)]) == 150  # the bound does not reach the second tier
+    back = [D(6), D(-4), D(-1)]  # the second tier was reached, so its flat price stays due
+    assert graduated_events(tiers, back, back) == 55 - 35 - 10 + 150
     with pytest.raises(QuantityBeyondTiers):
         graduated_events(tiers[:1], [D(6)], [D(6)])
 
@@ -139,6 +141,7 @@ def test_events_walk_up_and_down_the_tiers() -> None:
         (None, None, "13"),  # 500 × 1 % + 4 × 2
         (2, None, "7.5"),  # 150 free, two events
         (2, D(100), "10"),  # 100 free, and one event: the second passes 100
+        (None, D(150), "9.5"),  # the second event's total is not below 150: it pays its fixed part
         (9, None, "0"),
         (0, None, "13"),
         (None, D(0), "13"),

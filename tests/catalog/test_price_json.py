@@ -175,6 +175,7 @@ def test_what_is_no_object_is_refused() -> None:
 
 def test_ten_fraction_digits_may_be_followed_by_zeros() -> None:
     assert price_from_json({"price": "0.000000000100"}) == Price(PerUnit(D("0.0000000001")))
+    assert price_from_json({"price": "0.12345678900"}) == Price(PerUnit(D("0.123456789")))
 
 
 def test_the_stored_form() -> None:
