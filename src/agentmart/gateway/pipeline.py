@@ -179,6 +179,7 @@ class Pipeline:
                 KEEP_ALIVE if piece is None else dialect.token(piece, call, exchange.request_id)
             )
             if exchange.gone:
+                run.leave()
                 break
         try:
             await asyncio.shield(run.task)

@@ -1,0 +1,324 @@
+"""No answered call is lost and none is counted twice: at speed, when callers leave, when the database goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.gateway.support import (
+    Exchange,
+    Issued,
+    ScriptedRuntime,
+    Store,
+    World,
+    call,
+    eventually,
+    issue,
+    send,
+    settings_for,
+)
+
+from agentmart.config.database import DatabaseUrls
+from agentmart.gateway.app import create_app
+
+SUMS = ("events", "errors", "requests", "input_tokens", "output_tokens")
+
+
+async def check_sums(store: Store) -> None:
+    """The hourly sums are the events' own."""
+    from_events = await store.run(
+        """
+        SELECT resource_id, date_trunc('hour', occurred_at, 'UTC') AS hour, plan_id AS plan_key, count(*) AS events,
+               count(*) FILTER (WHERE status IN ('error', 'timeout')) AS errors, sum(requests)::bigint AS requests,
+               sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens
+        FROM metering_usage_event GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        """
+    )
+    assert from_events
+    assert [
+        {name: row[name] for name in (*list(from_events[0]),)} for row in await store.hours()
+    ] == from_events
+
+
+async def test_200_calls_at_once_leave_one_event_each(world: World) -> None:
+    keys = [await world.issue() for _ in range(4)]
+    texts = ["count to three", "just words", "fail crashed", "break flow_error"]
+    calls = [
+        call(world.app, {"input": texts[i % 4], "stream": i % 3 == 0}, keys[i % 4 if i % 5 else 0].key)
+        for i in range(200)
+    ]
+    answers = await asyncio.gather(*calls)
+    ids = sorted(answer.headers["x-request-id"] for answer in answers)
+    assert len(set(ids)) == 200
+    events = await world.store.events()
+    assert [event["id"].hex for event in events] == ids
+    assert sum(event["requests"] for event in events) == 100
+    await check_sums(world.store)
+    await world.settled()
+
+
+async def test_the_started_row_is_there_before_the_run(world: World) -> None:
+    issued = await world.issue()
+    seen: list[Any] = []
+
+    async def look(request: Any) -> None:
+        seen.append((request.call_id, await world.store.open_calls()))
+
+    world.runtime.before = look
+    await call(world.app, {"input": "a"}, issued.key)
+    ((call_id, rows),) = seen
+    assert [row.hex for row in rows] == [call_id]
+
+
+async def test_a_gateway_that_dies_in_a_run_leaves_the_started_row(world: World) -> None:
+    issued = await world.issue()
+    exchange = send(world.app, {"input": "hold on"}, issued.key)
+    await running(world.runtime, 1)
+    # What a kill leaves is what is committed now.
+    (row,) = await world.store.run("SELECT * FROM metering_call_started")
+    assert row["key_id"] == issued.grant.key_id
+    assert row["resource_id"] == issued.grant.resource_id
+    assert row["customer_id"] == issued.grant.customer_id
+    assert row["provider_customer_id"] == issued.grant.provider_customer_id
+    assert await world.store.events() == []
+    world.runtime.release.set()
+    await exchange.task
+
+
+async def running(runtime: ScriptedRuntime, calls: int) -> None:
+    """Wait until so many runs have begun."""
+
+    async def begun() -> bool:
+        return len(runtime.requests) >= calls
+
+    await eventually(begun)
+
+
+async def finished(store: Store, exchange: Exchange) -> dict[str, Any]:
+    """Wait for the exchange and return its event."""
+    await exchange.task
+    (event,) = await store.events()
+    return event
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_caller_who_leaves_is_drained_and_metered(world: World, stream: bool) -> None:
+    issued = await world.issue()
+    exchange = send(world.app, {"input": "hold on tight", "stream": stream}, issued.key)
+    await running(world.runtime, 1)
+    if stream:
+        await exchange.until(lambda answer: b"token" in answer.body)
+    exchange.leave()
+
+    async def noticed() -> bool:
+        return exchange.gone_seen
+
+    await eventually(noticed)
+    world.runtime.release.set()
+    event = await finished(world.store, exchange)
+    assert (event["status"], event["requests"], event["source"]) == ("cancelled", 1, "counted")
+    assert (event["input_tokens"], event["output_tokens"]) == (3, 3)
+    assert b"usage" not in exchange.answer.body
+    assert world.runtime.ended == 1
+    await world.settled()
+    await check_sums(world.store)
+
+
+async def test_an_answer_that_did_not_arrive_stays_open(world: World) -> None:
+    issued = await world.issue()
+    exchange = send(world.app, {"input": "a b"}, issued.key)
+
+    async def leave(_message: Any) -> None:
+        raise OSError("the connection broke")
+
+    exchange.before_send = leave
+    event = await finished(world.store, exchange)
+    assert event["status"] == "ok"
+    await call(
+        world.app, {"input": "another"}, issued.key
+    )  # its deletion is written after what the first had queued
+
+    async def only_that() -> bool:
+        return await world.store.open_calls() == [event["id"]]
+
+    await eventually(only_that)
+
+
+async def test_refused_calls_leave_nothing(world: World) -> None:
+    issued = await world.issue()
+    await call(world.app, {"input": ""}, issued.key)
+    await call(world.app, {"input": "a"}, "ar_sk_live_a.b.c")
+    await call(world.app, {"input": "a"}, issued.key, origin="https://a.example")
+    await call(world.app, {"input": "ok"}, issued.key)
+    assert len(await world.store.events()) == 1
+    await world.settled()
+
+
+async def test_no_database_no_run(world: World) -> None:
+    issued = await world.issue()
+    assert (await call(world.app, {"input": "a"}, issued.key)).status == 200
+    await world.store.cut_off()
+    answer = await call(world.app, {"input": "a"}, issued.key)
+    assert (answer.status, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+    await world.store.give_back()
+    assert len(world.runtime.requests) == 1
+
+    async def works_again() -> bool:
+        return (await call(world.app, {"input": "a"}, issued.key)).status == 200
+
+    await eventually(works_again)
+    await check_sums(world.store)
+
+
+async def test_usage_is_spooled_while_the_database_is_away(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    settings = settings_for(fresh_database, tmp_path, usage_wait=0.2)
+    runtime = ScriptedRuntime()
+    app = create_app(settings, runtimes={"scripted": runtime})
+    await app.startup()
+    issued = await publish(store)
+    exchange = send(app, {"input": "hold on"}, issued.key)
+    await running(runtime, 1)
+    await store.cut_off()
+    runtime.release.set()
+    await exchange.task
+    assert exchange.answer.status == 200
+    (spool,) = settings.spool_dir.glob("*.jsonl")
+    assert exchange.answer.headers["x-request-id"] in spool.read_text().replace("-", "")
+    await store.give_back()
+
+    async def stored() -> bool:
+        return len(await store.events()) == 1 and not spool.read_text()
+
+    await eventually(stored)
+    await app.shutdown()
+    assert not spool.exists()
+    assert await store.open_calls() == []
+    await check_sums(store)
+
+
+async def test_the_next_gateway_writes_what_a_dead_one_spooled(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    settings = settings_for(fresh_database, tmp_path, usage_wait=0.1)
+    runtime = ScriptedRuntime()
+    app = create_app(settings, runtimes={"scripted": runtime})
+    await app.startup()
+    issued = await publish(store)
+    exchange = send(app, {"input": "hold on"}, issued.key)
+    await running(runtime, 1)
+    await store.cut_off()
+    runtime.release.set()
+    await exchange.task
+    await app.shutdown()  # the database is still away: the spool is all there is
+    await store.give_back()
+    assert await store.events() == []
+    (spool,) = settings.spool_dir.glob("*.jsonl")
+    spool.write_bytes(spool.read_bytes() * 2 + b'{"id": "torn')
+    heir = create_app(settings, runtimes={"scripted": runtime})
+    await heir.startup()
+
+    async def stored() -> bool:
+        return len(await store.events()) == 1 and not spool.exists()
+
+    await eventually(stored)
+    await heir.shutdown()
+    await check_sums(store)
+    assert [row.hex for row in await store.open_calls()] == [exchange.answer.headers["x-request-id"]]
+
+
+async def test_usage_that_cannot_be_kept_anywhere_is_not_answered(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    settings = settings_for(fresh_database, tmp_path, usage_wait=0.1)
+    settings.spool_dir.write_text("a file where the folder should be")
+    runtime = ScriptedRuntime()
+    app = create_app(settings, runtimes={"scripted": runtime})
+    await app.startup()
+    issued = await publish(store)
+    exchange = send(app, {"input": "hold on"}, issued.key)
+    await running(runtime, 1)
+    await store.cut_off()
+    runtime.release.set()
+    await exchange.task
+    assert (exchange.answer.status, exchange.answer.json()["code"]) == (503, "unavailable")
+    await store.give_back()
+
+    async def stored() -> bool:
+        return len(await store.events()) == 1
+
+    await eventually(stored)  # the call ran; its started row stays open, for the sweeper to flag
+    await app.shutdown()
+    assert len(await store.open_calls()) == 1
+
+
+async def test_shutdown_waits_for_calls_and_closes_them(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    runtime = ScriptedRuntime()
+    app = create_app(settings_for(fresh_database, tmp_path), runtimes={"scripted": runtime})
+    await app.startup()
+    issued = await publish(store)
+    exchange = send(app, {"input": "hold on"}, issued.key)
+    await running(runtime, 1)
+    end = asyncio.create_task(app.shutdown())
+    runtime.release.set()
+    await asyncio.gather(exchange.task, end)
+    assert exchange.answer.status == 200
+    assert len(await store.events()) == 1
+    assert await store.open_calls() == []
+
+
+async def test_a_call_that_outlives_the_grace_is_stopped_and_metered(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    runtime = ScriptedRuntime()
+    settings = settings_for(fresh_database, tmp_path, shutdown_grace=0.05)
+    app = create_app(settings, runtimes={"scripted": runtime})
+    await app.startup()
+    issued = await publish(store)
+    exchange = send(app, {"input": "hold on", "stream": True}, issued.key)
+    await exchange.until(lambda answer: b"token" in answer.body)
+    await app.shutdown()
+    await exchange.task
+    assert [name for name, _ in exchange.answer.events()] == ["token", "error", "usage"]
+    (event,) = await store.events()
+    assert (event["status"], event["error_code"], event["requests"]) == ("error", "stopped", 0)
+
+
+async def publish(store: Store, **changes: Any) -> Issued:
+    """Publish a new key's Grant."""
+    issued = issue(**changes)
+    await store.publish(issued.grant)
+    return issued
+
+
+async def test_no_more_calls_than_the_gateway_can_hold(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    runtime = ScriptedRuntime()
+    app = create_app(settings_for(fresh_database, tmp_path, max_calls=1), runtimes={"scripted": runtime})
+    await app.startup()
+    issued = await publish(store)
+    exchange = send(app, {"input": "hold on"}, issued.key)
+    await running(runtime, 1)
+    answer = await call(app, {"input": "a"}, issued.key)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    runtime.release.set()
+    await exchange.task
+    await app.shutdown()
+    assert len(await store.events()) == 1
+
+
+async def test_a_broken_grant_is_our_defect_not_a_way_in(world: World) -> None:
+    issued = await world.issue()
+    await world.store.run("UPDATE access_grant SET limits = '[]'")
+    answer = await call(world.app, {"input": "a"}, issued.key)
+    assert (answer.status, answer.json()["code"]) == (500, "internal_error")
+    await world.store.publish(replace(issued.grant, version=2))
+    assert (await call(world.app, {"input": "a"}, issued.key)).status == 200
