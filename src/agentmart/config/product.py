@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import secrets as random
-import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentmart.config import database
+from agentmart.config import database, ports
 from agentmart.config import process_environment as environments
 from agentmart.config.database import DatabaseUrls
 from agentmart.config.postgres import EmbeddedPostgres
@@ -158,7 +157,7 @@ class Product:
         for name, port in taken.items():
             host = "127.0.0.1" if "MODEL" in name else self.settings.text("AGENTMART_HOST")
             deadline = time.monotonic() + _PORT_PATIENCE_SECONDS
-            while problem := port_problem(host, port):
+            while problem := ports.problem(host, port):
                 if time.monotonic() > deadline or self._stop.is_set():
                     raise BadSetting(
                         f"{name}: port {port} on {host} {problem}; stop its user, or choose another port"
@@ -246,9 +245,9 @@ def running_product(
     watched by a thread of its own. Raises BadSetting when the product does not start.
     """
     values = dict(os.environ) | dict(overrides or {}) | {"AGENTMART_DATA_DIR": str(data_dir)}
-    values["AGENTMART_WEB_PORT"] = str(web_port or free_port())
-    values["AGENTMART_GATEWAY_PORT"] = str(gateway_port or free_port())
-    values.setdefault("AGENTMART_DEV_MODEL_PORT", str(free_port()))
+    values["AGENTMART_WEB_PORT"] = str(web_port or ports.free())
+    values["AGENTMART_GATEWAY_PORT"] = str(gateway_port or ports.free())
+    values.setdefault("AGENTMART_DEV_MODEL_PORT", str(ports.free()))
     product = Product(environment(values), say)
     started = threading.Event()
     problems: list[BaseException] = []
@@ -279,26 +278,6 @@ def _live(product: Product, started: threading.Event, problems: list[BaseExcepti
         except BaseException as error:  # noqa: BLE001  likewise
             problems.append(error)
         started.set()
-
-
-def port_problem(host: str, port: int) -> str:
-    """Return why a port cannot be bound, or an empty text."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except OSError as error:
-            return "is in use" if error.errno == 98 else f"cannot be bound ({error.strerror})"
-    return ""
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _command_line(command: str) -> list[str]:

@@ -78,7 +78,7 @@ def runtime(data_dir: Path | None, supervisor: int | None) -> None:
     """Run the flow runtime; makes its virtual environment where missing (about 600 MB)."""
     with _prepared("runtime", environments.with_options(data_dir), supervisor) as (own, folder):
         python = runtime_venv.make(own.path("AGENTMART_RUNTIME_VENV"), _say)
-        sys.exit(import_module("agentmart.config.processes.runtime").run(own, folder, python))
+        import_module("agentmart.config.processes.runtime").run(own, folder, python)
 
 
 @click.command("dev-model")

@@ -9,9 +9,9 @@ from agentmart.adapters.runtimes.embedded.settings import ModelEndpoint, Runtime
 from agentmart.kit.env import Environment
 
 
-def run(settings: Environment, data_dir: Path, python: Path) -> int:
-    """Run flows until SIGTERM; returns the exit status. `settings` is this process's own, reduced environment."""
-    return run_parent(
+def run(settings: Environment, data_dir: Path, python: Path) -> None:
+    """Run flows until SIGTERM; `settings` is this process's own, reduced environment."""
+    run_parent(
         RuntimeSettings(
             socket_path=settings.path("AGENTMART_RUNTIME_SOCKET"),
             state_dir=data_dir / "runtime",
