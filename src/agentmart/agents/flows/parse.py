@@ -108,7 +108,7 @@ def _text(source: bytes | str | Mapping[str, Any], limits: FlowLimits) -> str:
     if isinstance(source, str):
         return source.removeprefix("\ufeff")
     try:
-        return source.decode("utf-8-sig")
+        return source.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         message = f"Not UTF-8 text: byte {error.start} does not belong there."
         raise Unreadable("not_utf8", message) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -59,6 +60,7 @@ PLACEHOLDER_PASSWORDS = frozenset(
     {"password", "pass", "pwd", "secret", "passwd", "postgres", "pw", "mypassword"}
 )
 MIN_DIFFERENT_CHARACTERS = 8
+MAX_SECRET_NAME = 100
 
 
 def strip_secrets(graph: FlowGraph) -> list[Problem]:
@@ -144,8 +146,18 @@ def is_secret_field(name: str, field: dict[str, Any]) -> bool:
         return True
     proxy = field.get("proxy")
     inner = proxy.get("field") if isinstance(proxy, dict) else None
-    named = SECRET_NAME.search(name) or (isinstance(inner, str) and SECRET_NAME.search(inner))
-    return bool(named) and field.get("type") in (None, "str")
+    named = is_secret_name(name) or (isinstance(inner, str) and is_secret_name(inner))
+    return named and field.get("type") in (None, "str")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field, header or parameter of this name usually holds a credential."""
+    return _ends_like_secret(name[-MAX_SECRET_NAME:])
+
+
+@functools.lru_cache(4096)
+def _ends_like_secret(name: str) -> bool:
+    return bool(SECRET_NAME.search(name))
 
 
 def variable_of(name: str, field: dict[str, Any]) -> str:
@@ -174,13 +186,17 @@ def _strip_inside(value: dict[str, Any] | list[Any]) -> Iterator[str]:
         for key, below in item.items():
             if isinstance(below, (dict, list)):
                 stack.append(below)
-            elif isinstance(below, str) and below and not PLACEHOLDER.search(below):
-                row = key == "value" and isinstance(row_key, str) and SECRET_NAME.search(row_key)
-                # {"api_key": "api_key"} maps a parameter, {"token": "MY_TOKEN"} names a variable: neither is a secret.
-                name = UPPER_NAME.match(below) or (SECRET_NAME.search(below) and below.islower())
-                if (row or SECRET_NAME.search(key)) and not name:
+            elif isinstance(below, str) and below and (key == "value" or is_secret_name(key)):
+                row = key == "value" and isinstance(row_key, str) and is_secret_name(row_key)
+                if (row or key != "value") and not _names_only(below):
                     item[key] = ""
                     yield key
+
+
+def _names_only(value: str) -> bool:
+    """Whether a text is a placeholder, a variable's name, or a parameter's: {"api_key": "api_key"} is no secret."""
+    named = UPPER_NAME.match(value) or (value.islower() and is_secret_name(value))
+    return bool(named or PLACEHOLDER.search(value))
 
 
 def _stripped(node: FlowNode, name: str, hint: str) -> Problem:

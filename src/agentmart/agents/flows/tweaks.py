@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -61,6 +62,7 @@ FORBIDDEN_LABEL = re.compile(
     r"\btemplate\b|\bcode\b|\burl\b|\bapi key\b|\bsecret\b|\bpath\b|\bsql\b", re.IGNORECASE
 )
 WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_]+")
+MAX_NAME = 100
 CHAT_TYPES = frozenset({"ChatInput", "ChatOutput", "TextOutput", "DataOutput", "Webhook"})
 
 
@@ -118,9 +120,7 @@ def _fields_of(node: FlowNode, filled: Collection[tuple[str, str]]) -> list[Twea
 
 def _may_expose(name: str, field: dict[str, Any]) -> bool:
     label = field.get("display_name")
-    if name.startswith("_") or name == "is_refresh":
-        return False
-    if name not in HARMLESS_TOKENS and (FORBIDDEN_PART.search(name) or _words(name) & FORBIDDEN_WORDS):
+    if len(name) > MAX_NAME or not _harmless_name(name):
         return False
     if isinstance(label, str) and FORBIDDEN_LABEL.search(label):
         return False
@@ -133,8 +133,13 @@ def _may_expose(name: str, field: dict[str, Any]) -> bool:
     )
 
 
-def _words(name: str) -> set[str]:
-    return {word.lower() for word in WORD.findall(name)}
+@functools.lru_cache(4096)
+def _harmless_name(name: str) -> bool:
+    if name in HARMLESS_TOKENS:
+        return True
+    words = {word.lower() for word in WORD.findall(name)}
+    odd = name.startswith("_") or name == "is_refresh"
+    return not (odd or FORBIDDEN_PART.search(name) or words & FORBIDDEN_WORDS)
 
 
 def _tweakable(node: FlowNode, name: str, field: dict[str, Any]) -> Tweakable | None:
