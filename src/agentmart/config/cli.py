@@ -12,7 +12,7 @@ from agentmart.kit.env import BadSetting
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve:serve", "Set up and run the whole product: database, web, gateway, worker, runtime."),
-    "demo": ("serve:demo", "Run the whole sale through the public APIs, on a product of its own."),
+    "demo": ("demo:demo", "Run the whole sale through the public APIs, on a product of its own."),
     "web": ("process:web", "Run the web server: portal and REST API."),
     "gateway": ("process:gateway", "Run the gateway: keys, limits, calls, usage."),
     "worker": ("process:worker", "Run the worker: jobs and periodic jobs."),

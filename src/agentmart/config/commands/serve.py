@@ -1,11 +1,9 @@
-"""`agentmart serve` and `agentmart demo`: the whole product, kept or only for one run."""
+"""`agentmart serve`: the whole product, kept running."""
 
 from __future__ import annotations
 
 import signal
-import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -49,17 +47,6 @@ def serve(data_dir: Path | None, web_port: int | None, gateway_port: int | None,
         if tail:
             tail.pump()
     click.echo("stopped")
-
-
-@click.command()
-@options.data_dir
-@click.option(
-    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here."
-)
-def demo(data_dir: Path | None, json_path: Path | None) -> None:
-    """Run the whole sale through the public APIs and check every sum; exit status 0 only if all hold."""
-    held = import_module("agentmart.devtools.demo").run(data_dir=data_dir, json_path=json_path)
-    sys.exit(0 if held else 1)
 
 
 def _introduce(product: Product) -> None:

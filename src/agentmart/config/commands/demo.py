@@ -1,0 +1,111 @@
+"""`agentmart demo`: the whole sale on a product of its own, torn down afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from agentmart.config import process_environment as environments
+from agentmart.config.commands import options
+from agentmart.config.product import Product, running_product
+from agentmart.devtools import corpus
+from agentmart.devtools.demo import Stage, play
+from agentmart.devtools.rest import Unexpected
+from agentmart.devtools.story import Story
+from agentmart.kit.clock import OffsetClock
+from agentmart.kit.env import BadSetting, Environment
+
+RELEASE = "1.13.0"
+PLAIN_FLOW = "lfx/templates/flows/hello-world.json"
+
+
+@click.command()
+@options.data_dir
+@click.option(
+    "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here."
+)
+def demo(data_dir: Path | None, json_path: Path | None) -> None:
+    """Run the whole sale through the public APIs and check every sum; exit status 0 only if all hold."""
+    story = Story(say=lambda line: click.echo(line))
+    results: dict[str, object] = {}
+    try:
+        with _folder(data_dir) as folder, _product(folder, story) as (product, starters):
+            results = play(_stage(product, starters, story.say), story)
+    except (Unexpected, OSError, BadSetting, corpus.CorpusError) as error:
+        story.check("the demo ran to its end", False, error)
+        results = {"steps": story.steps, "invoice": {}, "usage": {}, "checks": story.checks, "ok": False}
+    if json_path is not None:
+        json_path.write_text(json.dumps(results, indent=2) + "\n")
+        click.echo(f"Results: {json_path}")
+    sys.exit(0 if story.ok else 1)
+
+
+@contextmanager
+def _folder(data_dir: Path | None) -> Iterator[Path]:
+    """Yield the demo's own data folder: the given empty one, which stays, or a temporary one."""
+    if data_dir is not None:
+        if data_dir.exists() and any(data_dir.iterdir()):
+            raise BadSetting(f"{data_dir} is not empty; the demo needs a data folder of its own")
+        yield data_dir
+        return
+    folder = Path(tempfile.mkdtemp(prefix="agentmart-demo-"))
+    if os.geteuid() == 0:
+        folder.chmod(0o711)  # the database runs as a user of its own
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _product(folder: Path, story: Story) -> Iterator[tuple[Product, Path]]:
+    """Yield the running product and Langflow's exports; both are prepared in the first step."""
+    usual = environments.with_options()
+    with story.step("Set-up: runtime environment, embedded PostgreSQL, roles, migrations, all processes"):
+        home = environments.data_dir_of(usual)
+        starters = corpus.ensure_starter_projects(RELEASE, home / "corpus")
+        overrides = {
+            "AGENTMART_DEV_CLOCK": "true",
+            "AGENTMART_RUNTIME_VENV": str(environments.runtime_venv(usual, home)),
+        }
+        running = running_product(folder, overrides=overrides, say=story.tell)
+        product = running.__enter__()
+        story.check("all processes report healthy", bool(product.processes()), product.processes())
+    try:
+        yield product, starters
+    finally:
+        running.__exit__(None, None, None)
+
+
+def _stage(product: Product, starters: Path, say: Callable[[str], None]) -> Stage:
+    """Return what the play needs of the product."""
+    if product.admin is None:
+        raise BadSetting("the product was started before; the demo needs a fresh data folder")
+    clock = OffsetClock(product.data_dir / "dev-clock.json")
+    return Stage(
+        web_url=product.web_url,
+        gateway_url=product.gateway_url,
+        staff_token=product.admin.token,
+        starter_projects=starters,
+        plain_flow=_plain_flow(product.settings, product.data_dir),
+        set_clock=lambda moment: clock.set_offset(moment - datetime.now(UTC)),
+        say=say,
+    )
+
+
+def _plain_flow(settings: Environment, data_dir: Path) -> Path:
+    """Return the export without a model that Langflow's executor brings along."""
+    venv = environments.runtime_venv(settings, data_dir)
+    found = sorted(venv.glob(f"lib/python3*/site-packages/{PLAIN_FLOW}"))
+    if not found:
+        raise BadSetting(f"{PLAIN_FLOW} is missing in {venv}; remove that folder and start again")
+    return found[0]
