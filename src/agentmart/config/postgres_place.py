@@ -168,21 +168,29 @@ def _server_uid(data: Path) -> int | None:
 def _install(home: Path, uid: int | None) -> Path:
     """Return a PostgreSQL installation that the user can read: the wheel's, else a copy beside the cluster."""
     packaged = packaged_install()
-    needed = packaged / "lib" / "postgresql" / "plpgsql.so"
-    if reachable(packaged / "bin" / "postgres", uid) and reachable(needed, uid, mode="r"):
+    needed = [packaged / "lib" / "postgresql" / "plpgsql.so", *_libraries(packaged).glob("libpq*")]
+    if reachable(packaged / "bin" / "postgres", uid) and all(
+        reachable(path, uid, mode="r") for path in needed
+    ):
         return packaged
-    # The wheel's version tells copies apart: a later wheel brings other binaries of the same name.
-    size = (packaged / "bin" / "postgres").stat().st_size
-    copy = home / f"install-{size}"
+    # The size tells copies apart: a later wheel brings other binaries of the same name.
+    copy = home / f"install-{(packaged / 'bin' / 'postgres').stat().st_size}"
+    install = copy / packaged.parent.name / packaged.name
     if not copy.exists():
         draft = Path(tempfile.mkdtemp(prefix="install.", dir=home))
         for part in _INSTALL_PARTS:
-            _copy(packaged / part, draft / part)
-        draft.chmod(0o755)
+            _copy(packaged / part, draft / packaged.parent.name / packaged.name / part)
+        _copy(_libraries(packaged), draft / _libraries(packaged).name)
+        _open_to_all(draft)
         draft.rename(copy)
-    if not reachable(copy / "bin" / "postgres", uid):
-        raise BadSetting(f"user id {uid} cannot execute {copy}/bin/postgres (is the disk mounted noexec?)")
-    return copy
+    if not reachable(install / "bin" / "postgres", uid):
+        raise BadSetting(f"user id {uid} cannot execute {install}/bin/postgres (is the disk mounted noexec?)")
+    return install
+
+
+def _libraries(install: Path) -> Path:
+    """Return the wheel's folder of shared libraries, which its programs find by a path relative to their own."""
+    return install.parent.with_name(f"{install.parent.name}.libs")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -191,9 +199,13 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target, symlinks=True)
     else:
         shutil.copy2(source, target)
-    for folder, folders, files in os.walk(target.parent):
+
+
+def _open_to_all(folder: Path) -> None:
+    folder.chmod(0o755)
+    for parent, folders, files in os.walk(folder):
         for name in [*folders, *files]:
-            path = Path(folder, name)
+            path = Path(parent, name)
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
 
