@@ -28,7 +28,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _reason = 400
     _in_head = True
-    _head_bytes = 0
+    _head_bytes = 0  # of the head under way, whole reads without its end
+    _heads = 0  # complete ones
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -43,10 +44,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse a head that goes on and on (the parser keeps an unfinished line to itself)."""
-        if self._in_head:
+        heads = self._heads
+        expected = self._in_head
+        if expected:
             self._start_timer()
         super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
+        if expected and heads == self._heads and not self.transport.is_closing():
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431)
@@ -65,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Leave the rest to the application: it bounds the body."""
         self._in_head = False
         self._head_bytes = 0
+        self._heads += 1
         self._stop_timer()
         super().on_headers_complete()
 

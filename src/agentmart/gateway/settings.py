@@ -10,8 +10,8 @@ from agentmart.contracts.environment import environment
 from agentmart.kit.clock import Clock, OffsetClock, SystemClock
 from agentmart.kit.env import BadSetting, Environment
 
-MIN_SECRET_BYTES = 32
-ALGORITHMS = ("HS256", "HS384", "HS512", "EdDSA")
+MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64, "EdDSA": 32}
+"""Accepted algorithms; for EdDSA the secret is a key in PEM form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,14 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
 
 def _key_settings(env: Environment) -> KeySettings:
     algorithm = env.text("AGENT_KEYS_ALGORITHM")
-    if algorithm not in ALGORITHMS:
-        raise BadSetting(f"AGENT_KEYS_ALGORITHM must be one of {', '.join(ALGORITHMS)}, not {algorithm!r}")
+    least = MIN_SECRET_BYTES.get(algorithm)
+    if least is None:
+        raise BadSetting(
+            f"AGENT_KEYS_ALGORITHM must be one of {', '.join(MIN_SECRET_BYTES)}, not {algorithm!r}"
+        )
     secret = env.text("AGENT_KEYS_SECRET_KEY")
-    if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise BadSetting(f"AGENT_KEYS_SECRET_KEY must have at least {MIN_SECRET_BYTES} bytes")
+    if len(secret.encode()) < least:
+        raise BadSetting(f"AGENT_KEYS_SECRET_KEY must have at least {least} bytes for {algorithm}")
     return KeySettings(
         secret=secret,
         algorithm=algorithm,

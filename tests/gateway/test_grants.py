@@ -1,0 +1,214 @@
+"""A change of a Grant is in force within a second, whatever breaks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import uuid4
+
+import pytest
+from tests.gateway.support import Store, World, call, eventually, issue, make_grant
+
+from agentmart.config.database import DatabaseUrls
+from agentmart.contracts.grants import GrantState, Limits, Tweakable
+from agentmart.gateway.database import Database
+from agentmart.gateway.errors import Unavailable
+from agentmart.gateway.grants import Grants
+
+HELLO = {"input": "hello"}
+LISTENERS = (
+    "SELECT pid FROM pg_stat_activity WHERE application_name = 'agentmart-gateway-listen' AND datname = $1"
+)
+
+
+class CountingDatabase(Database):
+    """Counts reads; `pause` holds them after the row was read."""
+
+    reads = 0
+    pause: asyncio.Event | None = None
+
+    async def row(self, statement: str, *values: object) -> object:
+        """Read a row."""
+        self.reads += 1
+        row = await super().row(statement, *values)
+        if self.pause is not None:
+            await self.pause.wait()
+        return row
+
+
+@pytest.fixture
+async def database(fresh_database: DatabaseUrls) -> AsyncIterator[CountingDatabase]:
+    """A database that counts reads."""
+    database = CountingDatabase(fresh_database.gateway, timeout=2.0)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def grants(database: CountingDatabase) -> AsyncIterator[Grants]:
+    """Grants that hear of changes."""
+    grants = Grants(database, ttl=60.0, unknown_ttl=60.0)
+    grants.start()
+    await eventually(lambda: trusted(grants))
+    yield grants
+    await grants.close()
+
+
+async def trusted(grants: Grants) -> bool:
+    return grants.trusted
+
+
+async def test_a_grant_is_read_as_it_was_published(grants: Grants, store: Store) -> None:
+    grant = make_grant(
+        key_sha256=b"\x00\xff" * 16,
+        state=GrantState.RESOURCE_PAUSED,
+        expires_at=datetime(2027, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+        accept_until=datetime(2026, 5, 6, tzinfo=UTC),
+        limits=Limits(requests_per_minute=60, concurrent_requests=3, streaming=False, priority=True),
+        tweakable=(
+            Tweakable("n", "f", "float", minimum=0.0, maximum=2.0),
+            Tweakable("n", "g", "str", options=("a",)),
+        ),
+        tweaks={"n": {"f": 0.5}},
+        version=7,
+    )
+    plain = make_grant(plan_id=None, flow_version_id=None, limits=Limits())
+    await store.publish(grant, plain)
+    assert await grants.find(grant.key_id) == grant
+    assert await grants.find(plain.key_id) == replace(plain, key_sha256=b"")
+
+
+async def test_a_known_grant_costs_no_read(grants: Grants, store: Store, database: CountingDatabase) -> None:
+    grant = make_grant()
+    await store.publish(grant)
+    unknown = uuid4()
+    for _ in range(3):
+        assert await grants.find(grant.key_id) is not None
+        assert await grants.find(unknown) is None
+    assert database.reads == 2
+
+
+async def test_many_first_calls_share_one_read(
+    grants: Grants, store: Store, database: CountingDatabase
+) -> None:
+    grant = make_grant()
+    await store.publish(grant)
+    found = await asyncio.gather(*(grants.find(grant.key_id) for _ in range(50)))
+    assert found == [grant] * 50
+    assert database.reads == 1
+
+
+@pytest.mark.parametrize("payload", ["key", "*"])
+async def test_a_change_is_heard(grants: Grants, store: Store, payload: str) -> None:
+    grant = make_grant()
+    await store.publish(grant)
+    assert await grants.find(grant.key_id) == grant
+    changed = replace(grant, state=GrantState.REVOKED)
+    await store.publish(changed, notify=False)
+    assert await grants.find(grant.key_id) == grant
+    await store.run(
+        "SELECT pg_notify('agentmart_grant', $1)", grant.key_id.hex if payload == "key" else payload
+    )
+
+    async def seen() -> bool:
+        return await grants.find(grant.key_id) == changed
+
+    await eventually(seen, within=1.0)
+
+
+async def test_a_read_that_a_change_overtook_is_not_kept(
+    grants: Grants, store: Store, database: CountingDatabase
+) -> None:
+    grant = make_grant()
+    await store.publish(grant)
+    database.pause = asyncio.Event()
+    early = asyncio.create_task(grants.find(grant.key_id))
+
+    async def read_begun() -> bool:
+        return database.reads == 1
+
+    await eventually(read_begun)
+    changed = replace(grant, state=GrantState.REVOKED)
+    marker = make_grant()
+    await store.publish(changed, marker)
+
+    async def heard() -> bool:
+        return grants._changes >= 2
+
+    await eventually(heard)
+    database.pause.set()
+    await early
+    database.pause = None
+    assert await grants.find(grant.key_id) == changed
+
+
+async def test_without_ears_nothing_is_trusted(
+    grants: Grants, store: Store, database: CountingDatabase
+) -> None:
+    grant = make_grant()
+    await store.publish(grant)
+    await grants.find(grant.key_id)
+    await grants.close()
+    assert not grants.trusted
+    await store.publish(replace(grant, state=GrantState.REVOKED), notify=False)
+    found = await grants.find(grant.key_id)
+    assert found is not None
+    assert found.state is GrantState.REVOKED
+    await grants.find(grant.key_id)
+    assert database.reads == 3
+
+
+async def test_no_database_no_grant(grants: Grants, store: Store) -> None:
+    await store.cut_off()
+    with pytest.raises(Unavailable):
+        await grants.find(uuid4())
+    await store.give_back()
+    await eventually(lambda: trusted(grants))
+
+
+async def test_a_revoked_key_is_refused_within_a_second(world: World) -> None:
+    issued = await world.issue()
+    assert (await call(world.app, HELLO, issued.key)).status == 200
+    begun = monotonic()
+    await world.store.publish(replace(issued.grant, state=GrantState.REVOKED))
+
+    async def refused() -> bool:
+        return (await call(world.app, HELLO, issued.key)).status == 401
+
+    await eventually(refused, within=1.0)
+    assert monotonic() - begun < 1.0
+
+
+async def test_a_revoked_key_is_refused_even_if_the_listening_connection_dies(world: World) -> None:
+    issued = await world.issue()
+
+    async def listening() -> bool:
+        return bool(await world.store.run(LISTENERS, world.store.name))
+
+    await eventually(listening)
+    assert (await call(world.app, HELLO, issued.key)).status == 200
+    await world.store.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agentmart-gateway-listen' "
+        "AND datname = current_database()"
+    )
+    await world.store.publish(replace(issued.grant, state=GrantState.REVOKED), notify=False)
+
+    async def refused() -> bool:
+        return (await call(world.app, HELLO, issued.key)).status == 401
+
+    await eventually(refused, within=1.0)
+
+
+async def test_a_new_key_works_at_once_though_it_was_tried_before(world: World) -> None:
+    issued = issue()
+    assert (await call(world.app, HELLO, issued.key)).status == 401
+    await world.store.publish(issued.grant)
+
+    async def works() -> bool:
+        return (await call(world.app, HELLO, issued.key)).status == 200
+
+    await eventually(works, within=1.0)
