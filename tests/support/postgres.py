@@ -131,7 +131,7 @@ def _migrate(owner_url: str, data_dir: Path) -> None:
         "DATABASE_URL": owner_url,
     }
     result = subprocess.run(
-        [sys.executable, "-m", "django", "migrate", "--verbosity=0"],
+        [sys.executable, "-m", "django", "migrate", "--skip-checks", "--verbosity=0"],
         env=environment,
         capture_output=True,
         text=True,

@@ -252,7 +252,7 @@ def _inside_database(urls: DatabaseUrls) -> Findings:
 def _migrations(settings: Environment, folder: Path, urls: DatabaseUrls) -> Finding:
     # In a process of its own: only it connects as the owner and loads Django.
     result = subprocess.run(
-        [sys.executable, "-m", "django", "migrate", "--check", "--verbosity=0"],
+        [sys.executable, "-m", "django", "migrate", "--check", "--skip-checks", "--verbosity=0"],
         env=environments.for_migrations(settings, folder, urls),
         capture_output=True,
         text=True,

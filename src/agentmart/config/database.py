@@ -212,10 +212,7 @@ def _restrict_database(connection: psycopg.Connection, urls: DatabaseUrls) -> No
 
 
 def _make_schema(connection: psycopg.Connection, urls: DatabaseUrls) -> None:
-    available = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone()
-    if available is None:
-        raise BadSetting("the PostgreSQL server has no pgvector; install it (Debian: postgresql-NN-pgvector)")
-    connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    _make_extension(connection, database_of(urls.owner))
     roles = {
         "owner": sql.Identifier(role_of(urls.owner)),
         "app": sql.Identifier(APP_ROLE),
@@ -225,3 +222,16 @@ def _make_schema(connection: psycopg.Connection, urls: DatabaseUrls) -> None:
         connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {owner}").format(**roles))
     connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {app}, {gateway}").format(**roles))
+
+
+def _make_extension(connection: psycopg.Connection, dbname: str) -> None:
+    if connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'vector'").fetchone():
+        return
+    if connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'").fetchone() is None:
+        raise BadSetting("the PostgreSQL server has no pgvector; install it (Debian: postgresql-NN-pgvector)")
+    try:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise BadSetting(
+            f"only a superuser of this server may add pgvector: run CREATE EXTENSION vector in the database {dbname}"
+        ) from error

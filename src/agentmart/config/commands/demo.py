@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,20 +70,17 @@ def _folder(data_dir: Path | None) -> Iterator[Path]:
 def _product(folder: Path, story: Story) -> Iterator[tuple[Product, Path]]:
     """Yield the running product and Langflow's exports; both are prepared in the first step."""
     usual = environments.with_options()
-    with story.step("Set-up: runtime environment, embedded PostgreSQL, roles, migrations, all processes"):
-        home = environments.data_dir_of(usual)
-        starters = corpus.ensure_starter_projects(RELEASE, home / "corpus")
-        overrides = {
-            "AGENTMART_DEV_CLOCK": "true",
-            "AGENTMART_RUNTIME_VENV": str(environments.runtime_venv(usual, home)),
-        }
-        running = running_product(folder, overrides=overrides, say=story.tell)
-        product = running.__enter__()
-        story.check("all processes report healthy", bool(product.processes()), product.processes())
-    try:
+    with ExitStack() as running:
+        with story.step("Set-up: runtime environment, embedded PostgreSQL, roles, migrations, all processes"):
+            home = environments.data_dir_of(usual)
+            starters = corpus.ensure_starter_projects(RELEASE, home / "corpus")
+            overrides = {
+                "AGENTMART_DEV_CLOCK": "true",
+                "AGENTMART_RUNTIME_VENV": str(environments.runtime_venv(usual, home)),
+            }
+            product = running.enter_context(running_product(folder, overrides=overrides, say=story.tell))
+            story.check("all processes report healthy", bool(product.processes()), product.processes())
         yield product, starters
-    finally:
-        running.__exit__(None, None, None)
 
 
 def _stage(product: Product, starters: Path, say: Callable[[str], None]) -> Stage:

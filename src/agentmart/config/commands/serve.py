@@ -41,8 +41,8 @@ def serve(data_dir: Path | None, web_port: int | None, gateway_port: int | None,
         if not stopping:
             _introduce(product)
         product.run(tail.pump if tail else lambda: None)
-    finally:
         click.echo("stopping…")
+    finally:
         product.stop()
         if tail:
             tail.pump()
