@@ -198,7 +198,7 @@ class Parent:
     async def close(self) -> None:
         """End every process and close what is open."""
         for pool in (self.shared, *self.own.values()):
-            pool.close()
+            pool.close(at_once=True)
         await self.nursery.close()
         await self._egress.close()
         self._sessions.close()
@@ -223,11 +223,11 @@ async def serve(settings: RuntimeSettings, stop: asyncio.Event | None = None) ->
             keeping.result()
         await server.drain(settings.drain_seconds)
     finally:
+        await server.close()
+        await parent.close()
         for task in (keeping, housekeeping, stopping):
             task.cancel()
         await asyncio.gather(keeping, housekeeping, stopping, return_exceptions=True)
-        await server.close()
-        await parent.close()
         settings.socket_path.unlink(missing_ok=True)
 
 

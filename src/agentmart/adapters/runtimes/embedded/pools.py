@@ -33,9 +33,10 @@ class Nursery:
         self.zygote = Zygote(settings)
         self._slots = set(range(MAX_CHILDREN))
         self._serving: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def keep(self) -> None:
-        """Keep a zygote running; returns when cancelled. Raises ZygoteFailed if the first one cannot start."""
+        """Keep a zygote running until closed. Raises ZygoteFailed if the first one cannot start."""
         first = True
         while True:
             self.zygote = Zygote(self.settings)
@@ -44,6 +45,8 @@ class Nursery:
                 self.problem, first = "", False
                 self.ready.set()
                 status = await self.zygote.ended()
+                if self._closing:
+                    return
                 self.problem = "The runtime's flow processes are being restarted."
                 logger.error("the zygote died and is started again", extra={"status": status})
             except ZygoteFailed as error:
@@ -71,6 +74,7 @@ class Nursery:
             self._slots.add(slot)
             raise
         child = Child(forked, slot, self.egress, max_answer_bytes=settings.max_answer_bytes)
+        await child.open()
         return child
 
     def serve(self, child: Child, pool: Pool) -> None:
@@ -87,9 +91,10 @@ class Nursery:
             pool.lost(child)
 
     async def close(self) -> None:
-        """End everything."""
-        self.zygote.kill()
+        """Wait for the children, which their pools have ended, and end the zygote."""
+        self._closing = True
         await asyncio.gather(*self._serving, return_exceptions=True)
+        self.zygote.kill()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +239,8 @@ class Pool:
         for child in self.children:
             child.unload(key)
 
-    def close(self) -> None:
-        """Take no more work; children end when their runs do."""
+    def close(self, *, at_once: bool = False) -> None:
+        """Take no more work; children end when their runs do, or at once."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
@@ -244,5 +249,5 @@ class Pool:
                 turn.set_result(None)
         for child in self.children:
             child.retiring = True
-            if child.leases == 0:
+            if child.leases == 0 or at_once:
                 child.kill()

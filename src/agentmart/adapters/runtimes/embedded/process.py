@@ -90,15 +90,20 @@ class Child:
         self._tokens: dict[str, Meter] = {}
         self._egress = egress
         self._max_answer = max_answer_bytes
+        self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
+        self._models: asyncio.Server
         self._culprit = ""
 
+    async def open(self) -> None:
+        """Take up the channel and answer model calls; before anything else."""
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self.forked.channel)
+        self._models = await self._egress.listen(self.forked.listener, self._tokens)
+
     async def serve(self) -> None:
-        """Talk to the child until it ends, then fail what it still had in hand."""
-        reader, self._writer = await asyncio.open_unix_connection(sock=self.forked.channel)
-        server = await self._egress.listen(self.forked.listener, self._tokens)
+        """Listen to the child until it ends, then fail what it still had in hand."""
         try:
-            while (message := await frames.read(reader)) is not None:
+            while (message := await frames.read(self._reader)) is not None:
                 self._accept(msgspec.convert(message, Event))
         except (frames.FrameTooLarge, ValueError) as error:  # msgspec's errors are ValueErrors
             logger.warning("a child talks nonsense", extra={"pid": self.pid, "error": type(error).__name__})
@@ -106,7 +111,7 @@ class Child:
             self.alive = False
             self.forked.kill()
             self._writer.close()
-            server.close()
+            self._models.close()
             for meter in self._tokens.values():
                 meter.close()
             self._fail_all()

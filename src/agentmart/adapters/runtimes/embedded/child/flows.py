@@ -185,7 +185,7 @@ def _evaluate(code: str, component: str, node: dict[str, Any]) -> None:
     """Turn a component's source into its class, which is kept; raises BadFlow if a package is missing."""
     try:
         loading.eval_custom_component_code(code, class_name=component)
-    except Exception as error:  # noqa: BLE001 - lfx wraps whatever the source raises; what else fails, fails on building
+    except Exception as error:
         if package := _missing_package(error):
             raise BadFlow(
                 f"Component {component} of node {node.get('id')} needs the Python package {package},"

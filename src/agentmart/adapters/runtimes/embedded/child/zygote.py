@@ -53,6 +53,7 @@ def main(control_fd: int) -> None:
     """Isolate, import and warm lfx, say so, then fork on request until the parent is gone."""
     control = socket.socket(fileno=control_fd)
     isolation.die_with_parent()
+    isolation.adopt_orphans()
     started = time.monotonic()
     try:
         os.umask(0o022)
