@@ -142,7 +142,7 @@ def _suspicious(graph: FlowGraph, document: dict[str, Any], published: Collectio
 
 def is_secret_field(name: str, field: dict[str, Any]) -> bool:
     """Whether a template field is meant for a credential."""
-    if field.get("password") is True or field.get("_input_type") in SECRET_INPUTS:
+    if field.get("password") is True or str(field.get("_input_type")) in SECRET_INPUTS:
         return True
     proxy = field.get("proxy")
     inner = proxy.get("field") if isinstance(proxy, dict) else None

@@ -147,7 +147,7 @@ def _tweakable(node: FlowNode, name: str, field: dict[str, Any]) -> Tweakable | 
     if kind is None:
         return None
     options: tuple[Any, ...] = ()
-    if field.get("_input_type") in CHOICES or isinstance(field.get("options"), list):
+    if str(field.get("_input_type")) in CHOICES or isinstance(field.get("options"), list):
         if field.get("combobox") is True or not isinstance(field.get("options"), list):
             return None
         options = tuple(option for option in field["options"] if isinstance(option, (str, int, float)))
@@ -156,17 +156,17 @@ def _tweakable(node: FlowNode, name: str, field: dict[str, Any]) -> Tweakable | 
     held = field.get("range_spec")
     span = held if isinstance(held, dict) else {}
     label = field.get("display_name")
-    return Tweakable(
+    item = Tweakable(
         node=node.id,
         field=name,
         type=kind,
         label=label[:120] if isinstance(label, str) and label else name,
-        default=_default(field.get("value"), kind),
         minimum=_bound(span.get("min")) if kind in ("int", "float") else None,
         maximum=_bound(span.get("max")) if kind in ("int", "float") else None,
         max_length=MAX_TEXT if kind == "str" and not options else None,
         options=options,
     )
+    return replace(item, default=_default(item, field.get("value")))
 
 
 def _kind(field: dict[str, Any]) -> str | None:
@@ -178,11 +178,12 @@ def _kind(field: dict[str, Any]) -> str | None:
     return kind if kind == plain else None
 
 
-def _default(value: Any, kind: str) -> Any:
-    right = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}[kind]
-    if not isinstance(value, right) or (isinstance(value, bool) and kind != "bool"):
+def _default(item: Tweakable, value: Any) -> Any:
+    """Return the flow's own value; None where the field holds none, or one that means "not set" (max_tokens 0)."""
+    try:
+        return check_value(item, value)
+    except Invalid:
         return None
-    return value
 
 
 def _bound(value: Any) -> float | None:
