@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -174,7 +174,7 @@ def _event() -> UsageEvent:
 
 
 async def test_a_spool_gives_back_what_it_took(tmp_path: Path) -> None:
-    dead, heir = Spool(tmp_path / "spool", uuid4()), Spool(tmp_path / "spool", uuid4())
+    dead, heir = Spool(tmp_path / "spool"), Spool(tmp_path / "spool")
     assert heir.adopt() == ([], [])
     events = [_event() for _ in range(3)]
     for one in events:
@@ -187,7 +187,7 @@ async def test_a_spool_gives_back_what_it_took(tmp_path: Path) -> None:
 
 
 async def test_a_spool_that_was_written_out_is_removed(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, UUID(int=7))
+    spool = Spool(tmp_path)
     await spool.append(_event())
     await spool.clear()
     second = _event()

@@ -119,7 +119,7 @@ async def test_a_client_that_hangs_up_is_metered(served: Served, stream: bool) -
     writer.transport.abort()
 
     async def noticed() -> bool:
-        (run,) = world.app._pipeline._runs
+        (run,) = world.app._runs._tasks
         return bool(run.get_coro().cr_frame.f_locals["self"].caller_left)
 
     await eventually(noticed)

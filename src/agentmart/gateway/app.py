@@ -15,12 +15,13 @@ from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import CallerLeft, Exchange, Receive, Reply, Scope, Send, json_reply
 from agentmart.gateway.messages import InvokeDialect
 from agentmart.gateway.pipeline import Pipeline
+from agentmart.gateway.runs import Runs
 from agentmart.gateway.settings import GatewaySettings, settings_from_environment
 from agentmart.gateway.spool import Spool
 from agentmart.gateway.writer import UsageWriter
 from agentmart.kit import tokens
 from agentmart.kit.errors import DomainError, NotFound
-from agentmart.kit.ids import new_id, uuid7
+from agentmart.kit.ids import uuid7
 from agentmart.kit.logs import request_id_var
 
 __all__ = ["Gateway", "create_app", "run", "settings_from_environment"]
@@ -48,18 +49,11 @@ class Gateway:
         self._settings = settings
         self._database = Database(settings.database_url, timeout=settings.database_timeout)
         self._grants = Grants(self._database, ttl=settings.grant_ttl, unknown_ttl=settings.unknown_key_ttl)
-        gateway_id = new_id()
-        spool = Spool(settings.spool_dir, gateway_id)
+        spool = Spool(settings.spool_dir)
         self._writer = UsageWriter(self._database, spool, wait=settings.usage_wait)
         self._runtimes = runtimes or {kind: build(kind, **p) for kind, p in settings.runtimes.items()}
-        self._pipeline = Pipeline(
-            settings,
-            gateway_id=gateway_id,
-            database=self._database,
-            grants=self._grants,
-            writer=self._writer,
-            runtimes=self._runtimes,
-        )
+        self._runs = Runs(settings, self._writer, self._runtimes)
+        self._pipeline = Pipeline(settings, self._database, self._grants, self._runs)
         self._serving = False
         self._health: tuple[float, dict[str, bool]] = (0.0, {})
         self._health_turn = asyncio.Lock()
@@ -92,7 +86,7 @@ class Gateway:
     async def shutdown(self) -> None:
         """Let calls end, meter all of them, and close."""
         self._serving = False
-        await self._pipeline.drain(self._settings.shutdown_grace)
+        await self._runs.drain()
         await self._writer.close(timeout=self._settings.usage_wait)
         await self._grants.close()
         for runtime in self._runtimes.values():

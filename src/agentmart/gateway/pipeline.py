@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime
-from uuid import UUID
 
-from agentmart.adapters.runtimes import RunRequest, Runtime
+from agentmart.adapters.runtimes import RunRequest
 from agentmart.contracts.grants import Grant
 from agentmart.contracts.tweaks import check_tweaks
-from agentmart.contracts.usage import CallStatus
 from agentmart.gateway.database import FAILED, Database
 from agentmart.gateway.errors import Unavailable
 from agentmart.gateway.grants import Grants
@@ -25,11 +22,10 @@ from agentmart.gateway.keys import (
     key_in,
 )
 from agentmart.gateway.limits import Lease, Limiter, check_context, month_after, month_of
-from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, scoped_session
-from agentmart.gateway.runs import Call, Run
+from agentmart.gateway.messages import Dialect, Invocation, agent_id, scoped_session
+from agentmart.gateway.runs import Call, Run, Runs
 from agentmart.gateway.settings import GatewaySettings
-from agentmart.gateway.usage import COUNT_MONTH, started_of
-from agentmart.gateway.writer import UsageWriter
+from agentmart.gateway.usage import COUNT_MONTH
 from agentmart.kit.errors import DomainError
 from agentmart.kit.tokens import count_tokens
 
@@ -37,26 +33,13 @@ from agentmart.kit.tokens import count_tokens
 class Pipeline:
     """Takes calls from the door to the meter."""
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        *,
-        gateway_id: UUID,
-        database: Database,
-        grants: Grants,
-        writer: UsageWriter,
-        runtimes: Mapping[str, Runtime],
-        limiter: Limiter | None = None,
-    ) -> None:
+    def __init__(self, settings: GatewaySettings, database: Database, grants: Grants, runs: Runs) -> None:
         self._settings = settings
-        self._gateway_id = gateway_id
         self._database = database
         self._keys = KeyChecker(settings.keys)
         self._grants = grants
-        self._writer = writer
-        self._runtimes = runtimes
-        self._limiter = limiter or Limiter()
-        self._runs: set[asyncio.Task[Answer]] = set()
+        self._limiter = Limiter()
+        self._runs = runs
 
     async def invoke(self, exchange: Exchange, dialect: Dialect, agent: str | None = None) -> None:
         """Serve one call; `agent` is the config the path names. Raises DomainError for every refusal."""
@@ -69,23 +52,11 @@ class Pipeline:
         invocation = dialect.parse(body, exchange.header)
         request = self._check(exchange, caller, grant, invocation)
         lease = await self._take(exchange, grant, now)
-        run = await self._start(Call(exchange.call_id, grant, invocation, request, exchange.begun), lease)
+        run = await self._runs.start(
+            Call(exchange.call_id, grant, invocation, request, exchange.begun), lease
+        )
         exchange.watch(run.leave)
         await (self._stream if invocation.stream else self._answer)(exchange, dialect, run)
-
-    async def authenticate(self, exchange: Exchange) -> Grant:
-        """Return the Grant of the caller's key; raises DomainError for every refusal."""
-        _, grant = await self._authenticate(exchange, self._settings.clock.now())
-        return grant
-
-    async def drain(self, grace: float) -> None:
-        """Wait for the calls under way; stop and meter those that take longer."""
-        if self._runs:
-            await asyncio.wait(self._runs, timeout=grace)
-        for run in self._runs:
-            run.cancel()
-        if self._runs:
-            await asyncio.wait(self._runs, timeout=2 * self._settings.usage_wait)
 
     # -- authenticate → grant
 
@@ -104,8 +75,7 @@ class Pipeline:
         check_scope(caller, grant, stream=invocation.stream)
         tweaks = check_tweaks(invocation.tweaks, grant.tweakable)
         check_context(grant, invocation.text, count_tokens)
-        if grant.runtime not in self._runtimes or len(self._runs) >= self._settings.max_calls:
-            raise Unavailable
+        self._runs.check_room(grant.runtime)
         nodes = grant.tweaks.keys() | tweaks.keys()
         return RunRequest(
             call_id=exchange.call_id.hex,
@@ -140,27 +110,6 @@ class Pipeline:
         standing = self._limiter.standing(grant, now)
         exchange.limit_headers = standing.headers() if standing else ()
 
-    # -- run
-
-    async def _start(self, call: Call, lease: Lease) -> Run:
-        """Begin the run once its started row is committed; a call that cannot begin gives back what it took."""
-        try:
-            await self._writer.started(started_of(call.grant, call.call_id, self._gateway_id))
-        except BaseException:
-            lease.give_back()
-            raise
-        run = Run(
-            call,
-            self._runtimes[call.grant.runtime],
-            self._writer,
-            lease,
-            now=self._settings.clock.now,
-            max_output=self._settings.max_output_bytes,
-        )
-        self._runs.add(run.task)
-        run.task.add_done_callback(self._runs.discard)
-        return run
-
     # -- stream (or answer) → meter: whoever has waited for the run finds its usage durable
 
     async def _answer(self, exchange: Exchange, dialect: Dialect, run: Run) -> None:
@@ -170,7 +119,7 @@ class Pipeline:
             await exchange.refuse(error)
         else:
             await exchange.reply(Reply(200, dialect.answer(answer)))
-        self._close(exchange, run)
+        self._end(exchange, run)
 
     async def _stream(self, exchange: Exchange, dialect: Dialect, run: Run) -> None:
         call = run.call.invocation
@@ -190,18 +139,14 @@ class Pipeline:
                 await exchange.stream(dialect.failure(error, exchange.request_id))
         if not exchange.status or exchange.streaming:
             await exchange.stream(dialect.end(run.answer, call) if run.answer else b"", last=True)
-        self._close(exchange, run)
+        self._end(exchange, run)
 
-    def _close(self, exchange: Exchange, run: Run) -> None:
-        """Close the call. An answer that may not have arrived leaves it open, for the sweeper to flag."""
-        event = run.event
-        if event is None or run.answer is None:
-            return
-        if not exchange.gone or event.status is not CallStatus.OK:
-            self._writer.delivered(event.id)
-        exchange.facts.update(
-            outcome=str(event.status),
-            input_tokens=event.input_tokens,
-            output_tokens=event.output_tokens,
-            run_ms=event.duration_ms,
-        )
+    def _end(self, exchange: Exchange, run: Run) -> None:
+        self._runs.close(run, arrived=not exchange.gone)
+        if run.event is not None:
+            exchange.facts.update(
+                outcome=str(run.event.status),
+                input_tokens=run.event.input_tokens,
+                output_tokens=run.event.output_tokens,
+                run_ms=run.event.duration_ms,
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +14,14 @@ from uuid import UUID
 from agentmart.adapters.runtimes import RunRequest, RunResult, Runtime, RuntimeFailure
 from agentmart.contracts.grants import Grant
 from agentmart.contracts.usage import CallStatus, UsageEvent
-from agentmart.gateway.errors import Internal, from_runtime
+from agentmart.gateway.errors import Internal, Unavailable, from_runtime
 from agentmart.gateway.limits import Lease
 from agentmart.gateway.messages import Answer, Invocation
-from agentmart.gateway.usage import Outcome, event_of
+from agentmart.gateway.settings import GatewaySettings
+from agentmart.gateway.usage import Outcome, event_of, started_of
 from agentmart.gateway.writer import UsageWriter
 from agentmart.kit.errors import DomainError
+from agentmart.kit.ids import new_id
 
 logger = logging.getLogger("agentmart.gateway")
 
@@ -180,3 +182,63 @@ class Run:
             )
 
         return await asyncio.to_thread(make) if len(text) + len(outcome.text) > BIG_TEXT else make()
+
+
+class Runs:
+    """All runs under way in this process."""
+
+    def __init__(
+        self, settings: GatewaySettings, writer: UsageWriter, runtimes: Mapping[str, Runtime]
+    ) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._runtimes = runtimes
+        self._gateway_id = new_id()
+        self._tasks: set[asyncio.Task[Answer]] = set()
+
+    def check_room(self, runtime: str) -> None:
+        """Raise Unavailable for a runtime this gateway does not have, or when it holds all the calls it can."""
+        if runtime not in self._runtimes or len(self._tasks) >= self._settings.max_calls:
+            raise Unavailable
+
+    async def start(self, call: Call, lease: Lease) -> Run:
+        """Begin a run once its started row is committed; a call that cannot begin gives back what it took."""
+        try:
+            await self._writer.started(started_of(call.grant, call.call_id, self._gateway_id))
+        except BaseException:
+            lease.give_back()
+            raise
+        run = Run(
+            call,
+            self._runtimes[call.grant.runtime],
+            self._writer,
+            lease,
+            now=self._settings.clock.now,
+            max_output=self._settings.max_output,
+        )
+        self._tasks.add(run.task)
+        run.task.add_done_callback(self._ended)
+        return run
+
+    def close(self, run: Run, *, arrived: bool) -> None:
+        """Close a call that was metered. One whose answer may not have arrived stays open, for the sweeper to flag."""
+        if (
+            run.answer is not None
+            and run.event is not None
+            and (arrived or run.event.status is not CallStatus.OK)
+        ):
+            self._writer.delivered(run.call.call_id)
+
+    async def drain(self) -> None:
+        """Wait for the calls under way; those that outlive the grace are stopped, and metered as they are."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._settings.shutdown_grace)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2 * self._settings.usage_wait)
+
+    def _ended(self, task: asyncio.Task[Answer]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to the caller, if there still is one

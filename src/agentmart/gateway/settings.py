@@ -37,7 +37,7 @@ class GatewaySettings:
     clock: Clock = field(default_factory=SystemClock)
     run_timeout: float = 60.0
     max_body_bytes: int = 1024 * 1024
-    max_output_bytes: int = 4 * 1024 * 1024
+    max_output: int = 4 * 1024 * 1024  # characters of an answer
     max_calls: int = 2000  # in flight; one more is answered 503 at once
     keep_alive: float = 15.0  # silence in a stream after which a comment is sent
     body_timeout: float = 30.0  # a request's body must have come by then

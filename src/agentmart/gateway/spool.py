@@ -10,11 +10,11 @@ import asyncio
 import fcntl
 import os
 from pathlib import Path
-from uuid import UUID
 
 import msgspec
 
 from agentmart.contracts.usage import UsageEvent
+from agentmart.kit.ids import new_id
 
 _decoder = msgspec.json.Decoder(UsageEvent)
 
@@ -22,9 +22,9 @@ _decoder = msgspec.json.Decoder(UsageEvent)
 class Spool:
     """An append-only file of usage events, one JSON line each."""
 
-    def __init__(self, folder: Path, gateway_id: UUID) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / f"usage-{gateway_id.hex}.jsonl"
+        self._path = folder / f"usage-{new_id().hex}.jsonl"
         self._file: int | None = None
         self._turn = asyncio.Lock()
         self.empty = True
