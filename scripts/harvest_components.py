@@ -1,6 +1,6 @@
 """Builds the allow-list of known Langflow components from published wheels; run by a maintainer, never by the product.
 
-    harvest_components.py --wheels DIR [--download NAME==VERSION ...] [--out FILE] [--lfx-python PYTHON]
+    harvest_components.py [--wheels DIR [--download NAME==VERSION ...] [--out FILE]] [--lfx-python PYTHON]
 
 Downloads with pip (`--no-deps`, wheels only) into DIR, then reads every wheel found there *inside the zip*: nothing
 is installed, imported or executed. What is kept of a source is its SHA-256, the names it goes by, its module and
@@ -16,9 +16,11 @@ import functools
 import gzip
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +30,9 @@ from typing import Any
 DATA = Path(__file__).parents[1] / "src" / "agentmart" / "agents" / "flows" / "data"
 WHEEL_NAME = re.compile(r"^(?P<name>[a-z0-9_]+)-(?P<version>\d[^-]*)-py3")
 SOURCE_PATH = re.compile(r"^(langflow|lfx|lfx_[a-z0-9_]+)/(.*/)?components/.*\.py$")
-STARTER_PATH = re.compile(r"^langflow/(initial_setup/starter_projects|agentic/flows)/[^/]+\.json$")
+STARTER_PATH = re.compile(
+    r"^(langflow/(initial_setup/starter_projects|agentic/flows)|lfx/templates/flows)/[^/]+\.json$"
+)
 INDEX_PATH = "lfx/_assets/component_index.json"
 ORIGINS = {"source": "m", "index": "i", "starter": "s"}  # how the allow-list writes where a source was seen
 EXT_TYPE = re.compile(r"^ext:[^:]+:(?P<class>[^@]+)@.+$")
@@ -75,6 +79,10 @@ Harvest = dict[str, Source]
 def main() -> int:
     """Parse arguments, download, read, write; prints what it found."""
     args = _arguments()
+    if args.lfx_python:
+        _write_available(args.lfx_python, args.out.parent / "available.json")
+    if args.wheels is None:
+        return 0
     args.wheels.mkdir(parents=True, exist_ok=True)
     for requirement in args.download:
         _download(requirement, args.wheels)
@@ -89,11 +97,6 @@ def main() -> int:
         print(f"{name} {version}: {len(harvest) - before} new sources", flush=True)
     releases = [f"{name} {version}" for name, version, _ in wheels]
     _write(args.out, releases, harvest)
-    if args.lfx_python:
-        available = _available(args.lfx_python)
-        text = json.dumps(available, indent=0, sort_keys=True, ensure_ascii=False)
-        (args.out.parent / "available.json").write_text(text + "\n", encoding="utf-8")
-        print(f"available: {len(available['types'])} types in lfx {available['lfx']}")
     origins = [source.origins for source in harvest.values()]
     print(f"{len(harvest)} sources; {sum(o == {'starter'} for o in origins)} seen in starter projects only")
     return 0
@@ -101,7 +104,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--wheels", type=Path, required=True, help="folder of wheels, kept between runs")
+    parser.add_argument("--wheels", type=Path, help="folder of wheels, kept between runs")
     parser.add_argument("--download", nargs="*", default=[], metavar="NAME==VERSION")
     parser.add_argument("--out", type=Path, default=DATA / "known.json.gz")
     parser.add_argument("--lfx-python", help="interpreter of an environment that holds lfx and its bundles")
@@ -252,43 +255,49 @@ def _ranges(places: list[int]) -> list[int]:
 
 
 PROBE = """
-import importlib, importlib.metadata, importlib.util, json, pathlib, pkgutil, re, sys, warnings
+import asyncio, importlib, importlib.metadata, json, warnings
 warnings.simplefilter("ignore")
-import lfx
-index = json.loads((pathlib.Path(lfx.__file__).parent / "_assets" / "component_index.json").read_text())
-types = {}
-def probe(key, module, name):
-    try:
-        getattr(importlib.import_module(module), name)
-    except BaseException:
-        return
-    types[key] = module + "." + name
-for _, components in index["entries"]:
+from lfx.interface.components import component_cache, get_and_cache_all_types_dict
+from lfx.services.deps import get_settings_service
+from lfx.utils import flow_validation
+asyncio.run(get_and_cache_all_types_dict(get_settings_service()))
+registry = component_cache.all_types_dict or {}
+types, by_code = {}, {}
+for components in registry.values():
     for key, component in components.items():
-        module, _, name = ((component.get("metadata") or {}).get("module") or "").rpartition(".")
-        if module:
-            probe(key, module, name)
-for found in pkgutil.iter_modules():
-    if found.name.startswith("lfx_"):
+        dotted = (component.get("metadata") or {}).get("module") or ""
+        module, _, name = dotted.rpartition(".")
         try:
-            package = importlib.import_module(found.name + ".components")
-        except ImportError:
+            getattr(importlib.import_module(module), name)
+        except BaseException:
             continue
-        for sub in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-            module = importlib.import_module(sub.name)
-            for name, value in vars(module).items():
-                if isinstance(value, type) and value.__module__ == sub.name and hasattr(value, "display_name"):
-                    probe(getattr(value, "name", None) or name, sub.name, name)
-from lfx.utils.component_aliases import LEGACY_TYPE_ALIASES
-packages = {n: importlib.metadata.version(n) for n in ("lfx", "lfx-openai", "lfx-openai-compatible")}
-aliases = {old: new for old, new in LEGACY_TYPE_ALIASES.items() if new in types}
+        types[key] = dotted
+        by_code[component["template"]["code"]["value"]] = key
+# The same table by which a flow's type finds the installed source.
+sources = flow_validation.collect_component_code_lookups(registry)
+aliases = {alias: by_code[code] for alias, code in sources.items() if code in by_code and alias not in types}
+names = ("lfx", "lfx-openai", "lfx-openai-compatible")
+packages = {name: importlib.metadata.version(name) for name in names}
+print()
 print(json.dumps({"lfx": packages["lfx"], "packages": packages, "types": types, "aliases": aliases}))
 """
 
 
+def _write_available(python: str, out: Path) -> None:
+    available = _available(python)
+    text = json.dumps(available, indent=0, sort_keys=True, ensure_ascii=False)
+    out.write_text(text + "\n", encoding="utf-8")
+    print(f"available: {len(available['types'])} types in lfx {available['lfx']}")
+
+
 def _available(python: str) -> dict[str, Any]:
     """Return what a runtime environment can really import: {"lfx", "packages", "types", "aliases"}."""
-    done = subprocess.run([python, "-I", "-c", PROBE], check=True, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "LANGFLOW_CONFIG_DIR": home}
+        environment |= {"DO_NOT_TRACK": "true", "LANGFLOW_DO_NOT_TRACK": "true"}
+        done = subprocess.run(
+            [python, "-I", "-c", PROBE], check=True, capture_output=True, text=True, env=environment
+        )
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
