@@ -17,6 +17,8 @@ from agentmart.metering.models import UsageEvent, UsageHour
 
 SUMS = ("events", "errors", *METERS)
 GRANULARITIES = ("hour", "day", "month")
+NO_PLAN = UUID(int=0)
+"""The `plan_key` of calls outside of any plan."""
 
 
 def hours(
@@ -51,3 +53,22 @@ def events(resource_id: UUID, start: datetime, end: datetime, *, actor: Actor) -
         resource_id=resource_id, id__gte=uuid7_floor(start), id__lt=uuid7_floor(end)
     ).order_by("id")
     return found
+
+
+def sums_by_plan(
+    customer_id: UUID, start: datetime, end: datetime
+) -> dict[tuple[UUID, UUID], dict[str, int]]:
+    """Return a customer's sums in [start, end) by resource and plan; calls outside of any plan are left out.
+
+    For billing: reads all of the customer's resources, whoever asks.
+    """
+    rows = (
+        UsageHour.objects.filter(customer_id=customer_id, hour__gte=start, hour__lt=end)
+        .exclude(plan_key=NO_PLAN)
+        .values("resource_id", "plan_key")
+        .annotate(**{f"sum_{name}": Sum(name) for name in METERS})
+    )
+    return {
+        (row["resource_id"], row["plan_key"]): {name: int(row[f"sum_{name}"]) for name in METERS}
+        for row in rows
+    }

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import SimpleRouter
 
 from agentmart.access.api import CustomerViewSet
+from agentmart.billing.api import InvoiceViewSet
 from agentmart.catalog.api import (
     CategoryViewSet,
     OfferingViewSet,
@@ -38,6 +39,7 @@ router.register(
 router.register("marketplace-plans", PlanViewSet, basename="marketplace-plan")
 router.register("marketplace-orders", OrderViewSet, basename="marketplace-order")
 router.register("marketplace-resources", ResourceViewSet, basename="marketplace-resource")
+router.register("invoices", InvoiceViewSet, basename="invoice")
 router.register("site-agent/provider-agents", ProviderAgentViewSet, basename="provider-agent")
 router.register(
     "site-agent/customer-agent-configs", CustomerAgentConfigViewSet, basename="customer-agent-config"
