@@ -267,7 +267,7 @@ def _call(stage: Stage, story: Story, cast: Cast) -> dict[str, Any]:
         fresh = gateway.post(INVOKE, {"input": "What did I say?", "session_id": "elsewhere"}, status=200)
         story.check(
             "a session remembers its own calls, another one does not",
-            "Message 0 " in remembered["output"] and "Message 0 " not in fresh["output"],
+            f"Message {CALLS - 1} " in remembered["output"] and "Message" not in fresh["output"],
             (remembered["output"], fresh["output"]),
         )
         replies += [remembered, fresh]
