@@ -322,3 +322,20 @@ async def test_a_broken_grant_is_our_defect_not_a_way_in(world: World) -> None:
     assert (answer.status, answer.json()["code"]) == (500, "internal_error")
     await world.store.publish(replace(issued.grant, version=2))
     assert (await call(world.app, {"input": "a"}, issued.key)).status == 200
+
+
+async def test_one_line_per_call_and_no_content_in_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    issued = await world.issue()
+    with caplog.at_level("INFO", "agentmart.gateway"):
+        answer = await call(world.app, {"input": "count sesame", "session_id": "hush"}, issued.key)
+        await call(world.app, {"input": "fail crashed sesame"}, issued.key)
+        await call(world.app, {"input": "bug sesame"}, issued.key + "x")
+    lines = [record for record in caplog.records if record.message == "call"]
+    assert [line.status for line in lines] == [200, 502, 401]
+    first = lines[0]
+    assert (first.key_id, first.config_id) == (issued.grant.key_id.hex, issued.grant.config_id.hex)
+    assert (first.input_tokens, first.output_tokens, first.outcome) == (11, 7, "ok")
+    assert (lines[1].code, lines[2].code) == ("upstream_error", "invalid_key")
+    everything = " ".join(str(vars(record)) for record in caplog.records)
+    for secret in ("sesame", "hush", issued.key, issued.key[20:60], "traceback", answer.json()["output"]):
+        assert secret not in everything

@@ -148,3 +148,18 @@ async def test_a_caller_who_takes_nothing_has_left(
     (event,) = await store.events()
     assert (event["status"], event["requests"], event["output_tokens"]) == ("cancelled", 1, 3)
     assert runtime.ended == 1
+
+
+async def test_a_large_answer_that_was_not_taken_is_not_delivered(world: World) -> None:
+    issued = await world.issue()
+    exchange = send(world.app, {"input": "word " * 20_000}, issued.key)
+
+    async def break_at_the_end(message: Any) -> None:
+        if message["type"] == "http.response.body" and not message["more_body"]:
+            raise OSError("the connection broke before the buffer was empty")
+
+    exchange.before_send = break_at_the_end
+    await exchange.task
+    (event,) = await world.store.events()
+    assert (event["status"], event["source"], event["input_tokens"]) == ("ok", "counted", 20_001)
+    assert await world.store.open_calls() == [event["id"]]

@@ -25,6 +25,9 @@ KEEP_ALIVE = b": keep-alive\n\n"
 DISCARD_FACTOR = 8
 """A body too large is read on to this multiple of its bound, so that the caller gets to read the refusal."""
 
+BUFFERED = 32 * 1024
+"""A server takes this much at once without waiting for the caller to read."""
+
 
 class CallerLeft(Exception):
     """The caller closed the connection before the request was complete: there is nobody to answer."""
@@ -191,8 +194,12 @@ class Exchange:
         await self._deliver({"type": "http.response.start", "status": status, "headers": raw})
 
     async def _write(self, chunk: bytes, *, more: bool) -> None:
-        self._finished = not more
+        if not more and len(chunk) > BUFFERED:
+            # The end follows alone: it waits until the server's buffer has gone out, so "sent" means sent.
+            await self._write(chunk, more=True)
+            chunk = b""
         await self._deliver({"type": "http.response.body", "body": chunk, "more_body": more})
+        self._finished = not more
 
     async def _deliver(self, message: Message) -> None:
         if self.gone:
