@@ -66,7 +66,7 @@ def runtime_venv(settings: Environment, data_dir: Path) -> Path:
     return (
         settings.path("AGENTMART_RUNTIME_VENV")
         if settings.text("AGENTMART_RUNTIME_VENV")
-        else data_dir / "lfx"
+        else data_dir / "runtime-venv"
     )
 
 

@@ -18,7 +18,7 @@ from agentmart.config import database, ports
 from agentmart.config import process_environment as environments
 from agentmart.config.database import DatabaseUrls
 from agentmart.config.postgres import EmbeddedPostgres
-from agentmart.config.processes import runtime_venv
+from agentmart.config.processes import lifeline, runtime_venv
 from agentmart.config.supervisor import (
     Plan,
     StartFailed,
@@ -33,6 +33,7 @@ from agentmart.kit.env import BadSetting, Environment
 
 ADMIN = "admin"
 _PORT_PATIENCE_SECONDS = 5.0  # a killed supervisor's processes take a moment to leave
+_EARLIER_PATIENCE_SECONDS = 60.0
 _FIRST_STAFF_NOTE = "staff-created"
 
 Say = Callable[[str], None]
@@ -104,6 +105,7 @@ class Product:
     def start(self) -> None:
         """Start everything and return when all is healthy; raises BadSetting (then `stop` cleans up)."""
         self._take_lock()
+        self._await_earlier_processes()
         self._check_ports()
         self._make_runtime()
         self._start_without_database()
@@ -146,6 +148,19 @@ class Product:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
+
+    def _await_earlier_processes(self) -> None:
+        """Let the processes of a killed supervisor finish: they were asked to stop when it died."""
+        run = self.data_dir / "run"
+        deadline = time.monotonic() + _EARLIER_PATIENCE_SECONDS
+        told = False
+        while lifeline.others_remain(run) and not self._stop.is_set():
+            if not told:
+                self._say("waiting for the processes of an earlier run to finish")
+                told = True
+            if time.monotonic() > deadline:
+                raise BadSetting(f"processes of an earlier run still use {self.data_dir}; end them first")
+            self._stop.wait(0.1)
 
     def _check_ports(self) -> None:
         names = ["AGENTMART_WEB_PORT", "AGENTMART_GATEWAY_PORT"]
@@ -213,7 +228,9 @@ class Product:
         ready = self.data_dir / "run" / f"{name}.ready"
         checks = {
             "web": lambda: http_check(host, self.settings.integer("AGENTMART_WEB_PORT"), "/api/health/"),
-            "gateway": lambda: http_check(host, self.settings.integer("AGENTMART_GATEWAY_PORT"), "/health"),
+            "gateway": lambda: http_check(
+                host, self.settings.integer("AGENTMART_GATEWAY_PORT"), "/api/agent-gateway/health"
+            ),
             "runtime": lambda: socket_check(environments.runtime_socket(self.settings, self.data_dir)),
             "dev-model": lambda: tcp_check("127.0.0.1", self.settings.integer("AGENTMART_DEV_MODEL_PORT")),
             "worker": lambda: file_check(ready),

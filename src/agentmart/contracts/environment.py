@@ -124,7 +124,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "AGENTMART_RUNTIME_VENV",
-        "Virtual environment that holds lfx; default: made under DATA_DIR on first use.",
+        "Virtual environment that holds lfx; default: DATA_DIR/runtime-venv, made on first use.",
         "",
         "path",
         readers=("runtime",),

@@ -99,11 +99,11 @@ def _prepared(name: str, settings: Environment, supervisor: int | None) -> Itera
 
     A process that runs alone on the embedded server keeps that server up while it runs.
     """
+    folder = environments.data_dir_of(settings)
     if supervisor is not None:
-        lifeline.follow_parent(supervisor)
+        lifeline.follow_parent(supervisor, folder / "run")
     signal.signal(signal.SIGTERM, _end)
     logs.configure(name, settings.text("AGENTMART_LOG_LEVEL"))
-    folder = environments.data_dir_of(settings)
     if environments.needs_our_database(name, settings):
         with database.running(settings, folder) as urls:
             environments.replace(environments.for_process(name, settings, folder, urls))
