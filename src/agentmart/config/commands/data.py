@@ -20,6 +20,7 @@ from agentmart.config.settings_page import markdown
 from agentmart.contracts.environment import SETTINGS
 from agentmart.kit import logs
 from agentmart.kit.clock import OffsetClock
+from agentmart.kit.env import Environment
 from agentmart.kit.errors import DomainError
 
 
@@ -35,6 +36,7 @@ def migrate(data_dir: Path | None) -> None:
         environments.replace(environments.for_migrations(configured, folder, urls))
         django.setup()
         call_command("migrate", interactive=False, verbosity=1)
+        _install(configured)
 
 
 @click.command()
@@ -102,6 +104,17 @@ def dev_clock(data_dir: Path | None, target: str | None, advance: str | None, re
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     click.echo(f"{moving.now().isoformat(timespec='seconds')} (offset {moving.offset()})")
+
+
+def _install(settings: Environment) -> None:
+    """Make what every installation has: the operator's own customer, room for the months ahead."""
+    now = import_module("agentmart.infra.clock").now()
+    import_module("agentmart.identity.services").install(
+        now=now,
+        operator_name=settings.text("AGENTMART_OPERATOR_NAME"),
+        currency=settings.text("AGENTMART_CURRENCY"),
+    )
+    import_module("agentmart.metering.services").ensure_partitions(now=now)
 
 
 @contextmanager

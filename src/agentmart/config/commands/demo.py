@@ -37,8 +37,9 @@ def demo(data_dir: Path | None, json_path: Path | None) -> None:
     """Run the whole sale through the public APIs and check every sum; exit status 0 only if all hold."""
     story = Story(say=lambda line: click.echo(line))
     results: dict[str, object] = {}
+    folder = _folder(data_dir)
     try:
-        with _folder(data_dir) as folder, _product(folder, story) as (product, starters):
+        with _product(folder, story) as (product, starters):
             results = play(_stage(product, starters, story.say), story)
     except (Unexpected, OSError, BadSetting, corpus.CorpusError) as error:
         story.check("the demo ran to its end", False, error)
@@ -46,24 +47,23 @@ def demo(data_dir: Path | None, json_path: Path | None) -> None:
     if json_path is not None:
         json_path.write_text(json.dumps(results, indent=2) + "\n")
         click.echo(f"Results: {json_path}")
+    if data_dir is None and story.ok:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        click.echo(f"Data and logs are kept in {folder}")
     sys.exit(0 if story.ok else 1)
 
 
-@contextmanager
-def _folder(data_dir: Path | None) -> Iterator[Path]:
-    """Yield the demo's own data folder: the given empty one, which stays, or a temporary one."""
+def _folder(data_dir: Path | None) -> Path:
+    """Return the demo's own data folder: the given one, or a new temporary one (removed when all went well)."""
     if data_dir is not None:
         if data_dir.exists() and any(data_dir.iterdir()):
             raise BadSetting(f"{data_dir} is not empty; the demo needs a data folder of its own")
-        yield data_dir
-        return
+        return data_dir
     folder = Path(tempfile.mkdtemp(prefix="agentmart-demo-"))
     if os.geteuid() == 0:
         folder.chmod(0o711)  # the database runs as a user of its own
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
 @contextmanager
