@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.gateway.support import KEYS, NOW, claims_of, issue, make_grant, sign
 
+from agentmart.access.keys import Claims as IssuedClaims
+from agentmart.access.keys import Signing, make_key
 from agentmart.contracts.keys import format_key, hash_key
 from agentmart.gateway.keys import (
     ExpiredKey,
@@ -61,6 +63,25 @@ def test_a_good_key_says_who_calls() -> None:
     assert (caller.kind, caller.environment) == ("secret", "test")
     assert caller.sha256 == hash_key(issued.key)
     assert check_grant(caller, issued.grant, NOW) is issued.grant
+
+
+def test_what_the_issuer_makes_the_checker_takes() -> None:
+    grant = make_grant()
+    claims = IssuedClaims(
+        key_id=grant.key_id,
+        tenant_id=grant.customer_id,
+        project_id=grant.project_id,
+        config_uuid=grant.config_id,
+        scopes=("agent:invoke",),
+        issued_at=NOW,
+        expires_at=NOW + timedelta(days=1),
+    )
+    signing = Signing(KEYS.secret, KEYS.algorithm, KEYS.issuer, KEYS.audience)
+    key = make_key(claims, kind="secret", environment="live", signing=signing)
+    caller = checker().check(key, NOW)
+    assert caller.claims.scopes == {"agent:invoke"}
+    assert caller.claims.expires_at == NOW + timedelta(days=1)
+    check_grant(caller, replace(grant, key_sha256=hash_key(key)), NOW)
 
 
 def forged(header: dict[str, object], claims: dict[str, object], signature: bytes = b"") -> str:

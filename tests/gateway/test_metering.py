@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.support import (
+    NOW,
     Exchange,
     Issued,
     ScriptedRuntime,
@@ -23,6 +24,12 @@ from tests.gateway.support import (
 
 from agentmart.config.database import DatabaseUrls
 from agentmart.gateway.app import create_app
+from agentmart.gateway.database import Database
+from agentmart.gateway.errors import Unavailable
+from agentmart.gateway.spool import Spool
+from agentmart.gateway.usage import started_of
+from agentmart.gateway.writer import UsageWriter
+from agentmart.kit.ids import uuid7
 
 SUMS = ("events", "errors", "requests", "input_tokens", "output_tokens")
 
@@ -339,3 +346,27 @@ async def test_one_line_per_call_and_no_content_in_it(world: World, caplog: pyte
     everything = " ".join(str(vars(record)) for record in caplog.records)
     for secret in ("sesame", "hush", issued.key, issued.key[20:60], "traceback", answer.json()["output"]):
         assert secret not in everything
+
+
+async def test_a_call_given_up_before_it_began_leaves_nothing(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    """The started row waits in a batch that the database does not take yet; the call is cancelled meanwhile."""
+    writer = UsageWriter(Database(fresh_database.gateway, timeout=2.0), Spool(tmp_path), wait=0.05)
+    grant = issue().grant
+    rows = [started_of(grant, uuid7(NOW), uuid7(NOW)) for _ in range(2)]
+    cancelled = asyncio.create_task(writer.started(rows[0]))
+    with pytest.raises(Unavailable):
+        await writer.started(rows[1])  # the writer was not started: nothing is taken
+    cancelled.cancel()
+    await asyncio.gather(cancelled, return_exceptions=True)
+    writer.start()
+    kept = started_of(grant, uuid7(NOW), uuid7(NOW))
+
+    async def writes() -> bool:
+        return writer.healthy
+
+    await eventually(writes)
+    await writer.started(kept)
+    assert await store.open_calls() == [kept.call_id]
+    await writer.close(timeout=5)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -98,7 +99,10 @@ class UsageWriter:
         for batch in (self._writing, *self._full, self._open):
             for event, _ in batch.events:
                 if event.id not in self._spooled:
-                    await self._to_spool(event)
+                    with suppress(
+                        OSError
+                    ):  # said loudly where it is raised; the others still have their chance
+                        await self._to_spool(event)
         self._drop_connection()
         self._spool.close()
 
@@ -106,8 +110,13 @@ class UsageWriter:
         """Return once the row is committed; raises Unavailable where that takes too long."""
         done = self._done()
         self._room().started.append((row, done))
-        if not await self._committed(done):
-            self._withdraw(row)
+        committed = False
+        try:
+            committed = await self._committed(done)
+        finally:  # also when the wait itself was cancelled
+            if not committed:
+                self._withdraw(row)
+        if not committed:
             raise Unavailable
 
     async def completed(self, event: UsageEvent) -> None:
