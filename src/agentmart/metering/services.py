@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from agentmart.infra import tenancy
 from agentmart.infra.rls import seal
 from agentmart.kit.ids import uuid7_floor
-from agentmart.kit.periods import add_months, month_of
+from agentmart.kit.periods import add_months, month, month_of
 
 SWEEP = """
 WITH stale AS (
@@ -45,7 +45,8 @@ def ensure_partitions(*, now: datetime, months_ahead: int = 24) -> list[str]:
     created = []
     with connection.cursor() as cursor:
         for ahead in range(-1, months_ahead + 1):
-            period = month_of(add_months(month_of(now).start, ahead))
+            first = add_months(month_of(now).start.date(), ahead)
+            period = month(first.year, first.month)
             name = f"metering_usage_event_{period.start:%Y_%m}"
             low, high = uuid7_floor(period.start), uuid7_floor(period.end)
             cursor.execute("SELECT to_regclass(%s)", [name])
