@@ -25,7 +25,6 @@ from agentmart.infra.actors import Actor, RoleGrant
 from agentmart.infra.models import AuditEntry
 from agentmart.kit.errors import Forbidden, Invalid
 from agentmart.kit.states import IllegalTransition
-from agentmart.resources import services as resources
 from agentmart.resources.models import PlanPeriod
 
 ACTIVATED = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

@@ -31,6 +31,8 @@ from agentmart.kit.money import decimal_text, money_text
 
 SHOWN_EVENTS = 1000
 
+_time = serializers.DateTimeField().to_representation
+
 
 class MoneyField(serializers.Field[Any, Any, str, Any]):
     """An amount as text with the places of the row's `currency`; read only."""
@@ -266,7 +268,7 @@ def _hour(request: Request) -> datetime | None:
 
 def _explained(line: InvoiceItem) -> dict[str, Any]:
     """Return what the line itself says."""
-    unit = line.measured_unit or "units"
+    unit = line.details["offering_component_name"].lower()
     return {
         "uuid": line.uuid,
         "name": line.name,
@@ -276,8 +278,8 @@ def _explained(line: InvoiceItem) -> dict[str, Any]:
         "plan_uuid": line.plan_id.hex,
         "month": f"{line.usage_month:%Y-%m}",
         "late": line.late,
-        "start": line.start,
-        "end": line.end,
+        "start": _time(line.start),
+        "end": _time(line.end),
         "currency": line.currency,
         "quantity": decimal_text(line.quantity),
         "amount": money_text(line.price, line.currency),
@@ -293,11 +295,11 @@ def _explained(line: InvoiceItem) -> dict[str, Any]:
 def _usage(line: InvoiceItem, usage: selectors.Usage) -> dict[str, Any]:
     """Return the metered usage the line came from, and whether it adds up."""
     return {
-        "usage": [{"hour": hour, "quantity": quantity} for hour, quantity in usage.hours],
+        "usage": [{"hour": _time(hour), "quantity": quantity} for hour, quantity in usage.hours],
         "events": [
             {
                 "uuid": event["id"].hex,
-                "occurred_at": event["occurred_at"],
+                "occurred_at": _time(event["occurred_at"]),
                 "status": event["status"],
                 "quantity": event[line.component_type],
             }

@@ -11,7 +11,7 @@ Row = Mapping[str, Any]
 
 
 def in_words(step: Row, *, unit: str, currency: str) -> str:
-    """Return one sentence for a step as `Step.to_json` wrote it; `unit` is what the quantity counts."""
+    """Return one sentence for a step as `Step.to_json` wrote it; `unit` is what is counted, in the plural."""
     return f"{_WORDS[StepKind(step['kind'])](step, unit or 'units')} = {step['amount']} {currency}"
 
 

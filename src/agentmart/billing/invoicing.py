@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ from agentmart.billing.proration import Share, share_of
 from agentmart.billing.rating import rate_line
 from agentmart.billing.waterfall import ZERO, RatedLine, Step, StepKind
 from agentmart.catalog.pricing import Fixed, Package, PerUnit, Price, Tiered
-from agentmart.kit.errors import Conflict
+from agentmart.kit.errors import Conflict, DomainError
 from agentmart.kit.money import CONTEXT
 from agentmart.kit.periods import Period
 
@@ -24,6 +25,12 @@ class UnsupportedPlan(Conflict):
     """A plan's period or one of its components cannot be billed yet; the message names them."""
 
     code = "unsupported_plan"
+
+
+class Unbillable(Conflict):
+    """A quantity or price that cannot be rated; the message names resource, plan, component and reason."""
+
+    code = "unbillable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ class Line:
 def month_lines(month: Period, uses: Iterable[PlanUse]) -> list[Line]:
     """Return the lines of a month, in the order of `uses` and of their plans' components.
 
-    Raises UnsupportedPlan (409) naming every plan that cannot be billed, and what rating raises.
+    Raises UnsupportedPlan (409) naming every plan that cannot be billed, Unbillable (409) naming the line.
     """
     uses = list(uses)
     _require_supported(uses)
@@ -151,7 +158,7 @@ def late_lines(month: Period, uses: Iterable[PlanUse], billed: Mapping[BilledKey
     """Return what usage of a closed month costs that its final invoices do not hold yet.
 
     A line is the rate of everything, rounded, minus what was billed: all bills together are to the cent what
-    one bill would have been. Corrections that took usage back give a negative line.
+    one bill would have been. Corrections that took usage back give a negative line. Raises Unbillable (409).
     """
     found = []
     for use in uses:
@@ -161,7 +168,8 @@ def late_lines(month: Period, uses: Iterable[PlanUse], billed: Mapping[BilledKey
             before = billed.get((use.resource.id, use.plan.id, component.type))
             known = before.quantity if before else ZERO
             if use.quantity(component) != known:
-                found.append(_late_line(month, use, component, before))
+                with _named(use, component):
+                    found.append(_late_line(month, use, component, before))
     return found
 
 
@@ -195,7 +203,18 @@ def _require_supported(uses: Iterable[PlanUse]) -> None:
 
 
 def _lines(month: Period, use: PlanUse, component: Component) -> list[Line]:
-    return _KINDS[component.billing_type](month, use, component)
+    with _named(use, component):
+        return _KINDS[component.billing_type](month, use, component)
+
+
+@contextmanager
+def _named(use: PlanUse, component: Component) -> Iterator[None]:
+    """Say in a refusal of rating which line it is about."""
+    try:
+        yield
+    except DomainError as refusal:
+        place = f"{use.resource.name}, plan {use.plan.name}, {component.name}"
+        raise Unbillable(f"{place}: {refusal.message}", code=refusal.code, extra=refusal.extra) from refusal
 
 
 def _fixed_lines(month: Period, use: PlanUse, component: Component) -> list[Line]:

@@ -82,7 +82,7 @@ def due_months(*, now: datetime, grace: timedelta) -> list[tuple[UUID, date]]:
 def charges(customer_id: UUID, month: Period) -> list[Line]:
     """Return the lines of a customer's month as things stand now, then those of late usage of closed months.
 
-    Raises UnsupportedPlan, and what rating raises.
+    Raises UnsupportedPlan, Unbillable (409).
     """
     lines = month_lines(month, plan_uses(customer_id, month))
     first = month.start.date()

@@ -64,7 +64,7 @@ def generate_invoice(customer: Customer, year: int, month: int, *, actor: Actor,
     """Bill a customer's month (UTC): a live draft, a draft in its grace, or the numbered final invoice.
 
     A draft is recalculated, a final invoice returned as it is. Raises Forbidden, Invalid for a month that has not
-    begun, NothingToInvoice (409), UnsupportedPlan (409) and what rating refuses.
+    begun, NothingToInvoice, UnsupportedPlan, Unbillable (409).
     """
     require(actor, "invoice.write", customer_id=customer.id)
     if not FIRST_YEAR <= year <= now.year + 1:
