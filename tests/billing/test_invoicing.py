@@ -180,7 +180,7 @@ def test_a_quantity_beyond_the_last_tier_names_the_line() -> None:
         "requests", "usage", {"tier_mode": "graduated", "tiers": [{"up_to": 5, "unit_price": "1"}]}
     )
     with pytest.raises(
-        Unbillable, match="Helper 1, plan Professional, Requests: The price covers .* up to 5, not 6"
+        Unbillable, match=r"Helper 1, plan Professional, Requests: The price covers .* up to 5, not 6"
     ):
         month_lines(MARCH, [use(plan(short), MARCH, requests=6)])
 
