@@ -218,8 +218,11 @@ class Product:
             check=False,
         )
         if result.returncode != 0:
+            said = (result.stderr or result.stdout).strip()
+            log = self.data_dir / "logs" / f"{arguments[0]}.log"
+            log.write_text(f"{said}\n")
             raise StartFailed(
-                f"agentmart {arguments[0]} failed:\n{(result.stderr or result.stdout)[-4000:].strip()}"
+                f"agentmart {arguments[0]} failed: {said[said.rfind(chr(10)) + 1 :]}\nAll of it: {log}"
             )
         return (result.stdout.strip().splitlines() or [""])[-1]
 
