@@ -51,18 +51,25 @@ class Components:
 
     def echo(self) -> Flow:
         """Chat input → prompt "You said: {text}" → chat output; calls no model."""
-        prompt = self.node("Prompt Template", template="You said: {text}")
-        prompt["data"]["node"]["custom_fields"] = {"template": ["text"]}
-        prompt["data"]["node"]["template"]["text"] = {
-            "type": "str",
-            "name": "text",
-            "display_name": "text",
-            "input_types": ["Message"],
-            "value": "",
-            "required": False,
-            "multiline": True,
-        }
-        return chain(self.node("ChatInput"), (prompt, "text"), self.node("ChatOutput"))
+        return chain(
+            self.node("ChatInput"), (self._prompt("You said: {text}"), "text"), self.node("ChatOutput")
+        )
+
+    def _prompt(self, template: str, *fields: str) -> Flow:
+        prompt = self.node("Prompt Template", template=template)
+        names = ["text", *fields]
+        prompt["data"]["node"]["custom_fields"] = {"template": names}
+        for name in names:
+            prompt["data"]["node"]["template"][name] = {
+                "type": "str",
+                "name": name,
+                "display_name": name,
+                "input_types": ["Message"],
+                "value": "",
+                "required": False,
+                "multiline": True,
+            }
+        return prompt
 
     def model(self, **values: Any) -> Flow:
         """Chat input → language model → chat output."""
@@ -74,10 +81,12 @@ class Components:
         return chain(self.node("ChatInput"), self.node("Agent"), self.node("ChatOutput"))
 
     def remembering(self) -> Flow:
-        """Answers with all messages of its session, as `sender: text` lines; the chat input feeds the session."""
+        """Answers with the messages of its session, as `sender: text` lines, and what it was told now."""
+        prompt = self._prompt("{history}\n{text}", "history")
+        flow = chain(self.node("ChatInput"), (prompt, "text"), self.node("ChatOutput"))
         memory = self.node("Memory", template="{sender}: {text}")
-        flow = chain(memory, self.node("ChatOutput"))
-        flow["data"]["nodes"].append(self.node("ChatInput"))
+        flow["data"]["nodes"].append(memory)
+        flow["data"]["edges"].append(_edge(memory, prompt, "history"))
         return flow
 
     def custom(self, body: str) -> Flow:
@@ -100,7 +109,7 @@ class Components:
             "types": ["Message"],
             "method": "answer",
             "selected": "Message",
-            "value": "",
+            "value": "__UNDEFINED__",
         }
         inner = {
             "template": template,

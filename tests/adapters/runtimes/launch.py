@@ -113,10 +113,6 @@ def launched(
         process.kill()
         process.wait()
         process.stdout.close()
-        if os.environ.get("KEEPLOG"):
-            import shutil
-
-            shutil.copy(log, os.environ["KEEPLOG"])
 
 
 def _all_end(pids: list[int], seconds: float = 10.0) -> bool:

@@ -104,7 +104,11 @@ class Flow:
         self.user_id = str(uuid.uuid5(NAMESPACE, deployment_id))
         try:
             self.template = Graph.from_payload(
-                data, flow_id=self.deployment_id, user_id=self.user_id, instantiate_components=False
+                data,
+                flow_id=self.deployment_id,
+                user_id=self.user_id,
+                instantiate_components=False,
+                emit_extension_events=False,  # they would wait for a lock on a file that is not there
             )
             graph = self._copy({}, stream=False)
             graph.prepare()
