@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -15,6 +16,7 @@ from agentmart.identity.permissions import require
 from agentmart.infra.rest import HexUUIDField
 from agentmart.kit.periods import month_of
 from agentmart.metering import selectors
+from agentmart.metering.models import UsageEvent
 
 LONGEST_RANGE = timedelta(days=36 * 31)
 
@@ -56,8 +58,14 @@ class UsageEventSerializer(serializers.Serializer[Any]):
     duration_ms = serializers.IntegerField()
     streamed = serializers.BooleanField()
     error_code = serializers.CharField()
+    delivery = serializers.SerializerMethodField()
     key_uuid = HexUUIDField(source="key_id")
     flow_version_uuid = HexUUIDField(source="flow_version_id")
+
+    def get_delivery(self, event: UsageEvent) -> str:
+        """Return `undelivered` for a call whose answer may not have arrived, else `delivered`."""
+        flags: dict[UUID, str] = self.context["flags"]
+        return flags.get(event.id, "delivered")
 
 
 class CustomerAgentConfigViewSet(KeyedAgentConfigViewSet):
@@ -97,4 +105,6 @@ class CustomerAgentConfigViewSet(KeyedAgentConfigViewSet):
         config, asked = self._config(), self._range()
         rows = selectors.events(config.resource_id, asked["start"], asked["end"], actor=self.actor)
         page = self.paginate_queryset(rows)
-        return self.get_paginated_response(UsageEventSerializer(page, many=True).data)
+        flags = selectors.flags([event.id for event in page], actor=self.actor)
+        shown = UsageEventSerializer(page, many=True, context={"flags": flags})
+        return self.get_paginated_response(shown.data)

@@ -13,7 +13,7 @@ from django.db.models.functions import Trunc
 from agentmart.contracts.usage import METERS
 from agentmart.infra.actors import Actor
 from agentmart.kit.ids import uuid7_floor
-from agentmart.metering.models import UsageEvent, UsageHour
+from agentmart.metering.models import CallFlag, UsageEvent, UsageHour
 
 SUMS = ("events", "errors", *METERS)
 GRANULARITIES = ("hour", "day", "month")
@@ -72,3 +72,9 @@ def sums_by_plan(
         (row["resource_id"], row["plan_key"]): {name: int(row[f"sum_{name}"]) for name in METERS}
         for row in rows
     }
+
+
+def flags(call_ids: Iterable[UUID], *, actor: Actor) -> dict[UUID, str]:
+    """Return the flagged outcome of those of the calls that have one."""
+    rows: Any = CallFlag.objects.visible_to(actor)
+    return dict(rows.filter(call_id__in=list(call_ids)).values_list("call_id", "outcome"))
