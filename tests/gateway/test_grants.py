@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic
 from uuid import uuid4
 
 import pytest
@@ -14,6 +13,7 @@ from tests.gateway.support import Store, World, call, eventually, issue, make_gr
 
 from agentmart.config.database import DatabaseUrls
 from agentmart.contracts.grants import GrantState, Limits, Tweakable
+from agentmart.gateway import grants as grants_module
 from agentmart.gateway.database import Database
 from agentmart.gateway.errors import Unavailable
 from agentmart.gateway.grants import Grants
@@ -49,8 +49,9 @@ async def database(fresh_database: DatabaseUrls) -> AsyncIterator[CountingDataba
 
 
 @pytest.fixture
-async def grants(database: CountingDatabase) -> AsyncIterator[Grants]:
-    """Grants that hear of changes."""
+async def grants(database: CountingDatabase, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Grants]:
+    """Grants that hear of changes; a busy test machine may keep them waiting for the next heartbeat."""
+    monkeypatch.setattr(grants_module, "TRUST_SECONDS", 60.0)
     grants = Grants(database, ttl=60.0, unknown_ttl=60.0)
     grants.start()
     await eventually(lambda: trusted(grants))
@@ -162,6 +163,27 @@ async def test_without_ears_nothing_is_trusted(
     assert database.reads == 3
 
 
+async def test_trust_ends_with_the_heartbeat(
+    database: CountingDatabase, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants_module, "HEARTBEAT_SECONDS", 60.0)
+    monkeypatch.setattr(grants_module, "TRUST_SECONDS", 0.3)
+    grants = Grants(database, ttl=60.0, unknown_ttl=60.0)
+    grants.start()
+    await eventually(lambda: trusted(grants))
+    await eventually(lambda: distrusted(grants))  # the connection lives, but nothing has proved it lately
+    grant = make_grant()
+    await store.publish(grant, notify=False)
+    for _ in range(2):
+        assert await grants.find(grant.key_id) == grant
+    assert database.reads == 2
+    await grants.close()
+
+
+async def distrusted(grants: Grants) -> bool:
+    return not grants.trusted
+
+
 async def test_no_database_no_grant(grants: Grants, store: Store) -> None:
     await store.cut_off()
     with pytest.raises(Unavailable):
@@ -173,14 +195,12 @@ async def test_no_database_no_grant(grants: Grants, store: Store) -> None:
 async def test_a_revoked_key_is_refused_within_a_second(world: World) -> None:
     issued = await world.issue()
     assert (await call(world.app, HELLO, issued.key)).status == 200
-    begun = monotonic()
     await world.store.publish(replace(issued.grant, state=GrantState.REVOKED))
 
     async def refused() -> bool:
         return (await call(world.app, HELLO, issued.key)).status == 401
 
     await eventually(refused, within=1.0)
-    assert monotonic() - begun < 1.0
 
 
 async def test_a_revoked_key_is_refused_even_if_the_listening_connection_dies(world: World) -> None:

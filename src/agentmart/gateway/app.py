@@ -31,6 +31,7 @@ logger = logging.getLogger("agentmart.gateway")
 PREFIX = "/api/agent-gateway/"
 HEALTH_SECONDS = 0.5
 """A health answer is good for so long: it needs no key, so it must cost nothing."""
+HEALTH_TIMEOUT = 2.0
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -174,11 +175,11 @@ class Gateway:
         async with self._health_turn:
             seen, checks = self._health
             if not checks or monotonic() - seen > HEALTH_SECONDS:
-                states = [await runtime.health() for runtime in self._runtimes.values()]
+                well = await asyncio.gather(*(_is_well(runtime) for runtime in self._runtimes.values()))
                 checks = {
                     "database": await self._database.works(),
                     "usage_store": self._writer.healthy,
-                    "runtime": all(state.ok for state in states),
+                    "runtime": all(well),
                 }
                 self._health = (monotonic(), checks)
             return checks
@@ -196,6 +197,14 @@ class Gateway:
                 **exchange.facts,
             },
         )
+
+
+async def _is_well(runtime: Runtime) -> bool:
+    try:
+        async with asyncio.timeout(HEALTH_TIMEOUT):
+            return (await runtime.health()).ok
+    except TimeoutError:
+        return False
 
 
 def create_app(settings: GatewaySettings, *, runtimes: dict[str, Runtime] | None = None) -> Gateway:
