@@ -16,9 +16,7 @@ from agentmart.identity.api import CustomerViewSet as IdentityCustomerViewSet
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import ApiSerializer, HexUUIDField, parse_uuid
 from agentmart.kit.errors import NotFound
-from agentmart.resources import services as resources
 from agentmart.resources.api import AgentConfigViewSet
-from agentmart.resources.models import Resource
 
 
 class ApiKeySerializer(ApiSerializer):
@@ -62,16 +60,14 @@ class KeyedAgentConfigViewSet(AgentConfigViewSet):
             self.actor, "config.edit", customer_id=config.customer_id, project_id=config.resource.project_id
         )
         changes = self.body(ConfigUpdateSerializer, partial=True)
-        config = resources.update_config(config, changes, actor=self.actor, now=self.now)
-        services.publish_grants(Resource.objects.filter(pk=config.resource_id))
-        return self.answer(config)
+        return self.answer(services.update_config(config, changes, actor=self.actor, now=self.now))
 
     @action(detail=True, methods=["get", "post"], url_path="api-keys")
     def api_keys(self, request: Request, **kwargs: Any) -> Response:
         """List the agent's keys, or make one: the only answer that ever holds its text."""
         config = self.get_object()
         if request.method == "GET":
-            page = self.paginate_queryset(self._keys(config).order_by("-created", "id"))
+            page = self.page_of(self._keys(config).order_by("-created", "id"))
             return self.get_paginated_response([self._key(key) for key in page])
         require(
             self.actor, "key.write", customer_id=config.customer_id, project_id=config.resource.project_id
@@ -115,7 +111,7 @@ class CustomerViewSet(IdentityCustomerViewSet):
 
     def _set_blocked(self, blocked: bool) -> Response:
         """Change and answer."""
-        reason = str(self.request.data.get("reason", ""))[:300]
+        reason = str(self.payload.get("reason", ""))[:300]
         customer = services.set_blocked(
             self.get_object(), blocked, reason=reason, actor=self.actor, now=self.now
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,13 +26,14 @@ from agentmart.infra import audit, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, Invalid
 from agentmart.kit.ids import new_id
+from agentmart.resources import services as resource_services
 from agentmart.resources.models import AgentConfig, Resource
 from agentmart.resources.states import ResourceState
 
 
 def signing() -> Signing:
     """Return how this installation signs keys."""
-    keys = settings.AGENT_KEYS
+    keys: dict[str, Any] = settings.AGENT_KEYS
     return Signing(keys["SECRET_KEY"], keys["ALGORITHM"], keys["ISSUER"], keys["AUDIENCE"])
 
 
@@ -55,20 +57,13 @@ def issue_key(
     require_not_blocked(resource.customer)
     if resource.state != ResourceState.OK:
         raise Conflict(f"{resource.name} is {resource.state}; a key needs it OK.", code="wrong_state")
-    expires = expires_at or now + timedelta(days=settings.AGENT_KEYS["DEFAULT_EXPIRY_DAYS"])
+    expires = expires_at or now + timedelta(days=settings.KEY_EXPIRY_DAYS)
     if expires <= now:
         raise Invalid("The key would have expired already.", field="expires_at")
     key_id = new_id()
-    claims = Claims(
-        key_id=key_id,
-        tenant_id=config.customer_id,
-        project_id=resource.project_id,
-        config_uuid=config.id,
-        scopes=tuple(scopes),
-        issued_at=now,
-        expires_at=expires,
+    text = _sign(
+        key_id, config, kind=SECRET, environment=environment, scopes=scopes, now=now, expires=expires
     )
-    text = make_key(claims, kind=SECRET, environment=environment, signing=signing())
     key = ApiKey.objects.create(
         id=key_id,
         customer_id=config.customer_id,
@@ -98,6 +93,29 @@ def issue_key(
     _notify(key_id.hex)
     audit.record("api_key.issued", key, actor=actor, now=now, after={"name": name, "scopes": list(scopes)})
     return key, text
+
+
+def _sign(
+    key_id: UUID,
+    config: AgentConfig,
+    *,
+    kind: str,
+    environment: str,
+    scopes: Sequence[str],
+    now: datetime,
+    expires: datetime,
+) -> str:
+    """Return the key's text."""
+    claims = Claims(
+        key_id=key_id,
+        tenant_id=config.customer_id,
+        project_id=config.resource.project_id,
+        config_uuid=config.id,
+        scopes=tuple(scopes),
+        issued_at=now,
+        expires_at=expires,
+    )
+    return make_key(claims, kind=kind, environment=environment, signing=signing())
 
 
 def _facts(config: AgentConfig) -> dict[str, Any]:
@@ -193,3 +211,16 @@ def set_blocked(
 def publish_offering_grants(offering: Offering) -> int:
     """Bring the Grants of every resource of an offering in step; returns how many changed."""
     return publish_grants(Resource.objects.filter(offering=offering))
+
+
+@transaction.atomic
+def update_config(
+    config: AgentConfig, changes: Mapping[str, Any], *, actor: Actor, now: datetime
+) -> AgentConfig:
+    """Change the buyer's settings of an agent, in force at the gateway with the commit.
+
+    Raises what `resources.services.update_config` raises.
+    """
+    config = resource_services.update_config(config, changes, actor=actor, now=now)
+    publish_grants(Resource.objects.filter(pk=config.resource_id))
+    return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -119,7 +120,7 @@ class AgentViewSet(ApiViewSet):
         """Say what an import would say; stores nothing and executes nothing."""
         agent = self.get_object()
         require(self.actor, "agent.see", customer_id=agent.customer_id)
-        return Response(services.inspect(_flow_of(request)).as_dict())
+        return Response(services.inspect(_flow_of(self.payload)).as_dict())
 
     @action(detail=True, methods=["post"])
     def import_flow(self, request: Request, **kwargs: Any) -> Response:
@@ -127,8 +128,8 @@ class AgentViewSet(ApiViewSet):
         agent = self.get_object()
         version, created = services.import_flow(
             agent,
-            _flow_of(request),
-            note=str(request.data.get("note", ""))[:300],
+            _flow_of(self.payload),
+            note=str(self.payload.get("note", ""))[:300],
             actor=self.actor,
             now=self.now,
         )
@@ -137,7 +138,7 @@ class AgentViewSet(ApiViewSet):
     @action(detail=True, methods=["get"])
     def versions(self, request: Request, **kwargs: Any) -> Response:
         """List the imported versions, newest first."""
-        page = self.paginate_queryset(self.get_object().versions.order_by("-version"))
+        page = self.page_of(self.get_object().versions.order_by("-version"))
         return self.get_paginated_response([self._version(version) for version in page])
 
     @action(detail=True, methods=["get"], url_path="versions/(?P<number>[0-9]+)")
@@ -155,9 +156,9 @@ class AgentViewSet(ApiViewSet):
         return FlowVersionSerializer(version, context=self.get_serializer_context()).data
 
 
-def _flow_of(request: Request) -> Any:
+def _flow_of(body: Mapping[str, Any]) -> Any:
     """Return the export of the request body (`flow`, alias `flow_data`); raises Invalid where there is none."""
     for name in ("flow", "flow_data"):
-        if name in request.data:
-            return request.data[name]
+        if name in body:
+            return body[name]
     raise Invalid("Give the Langflow export: the JSON object itself, or its text.", field="flow")

@@ -15,7 +15,7 @@ from agentmart.agents.states import TRANSITIONS, AgentState
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import require
 from agentmart.identity.services import require_not_blocked
-from agentmart.infra import audit, states
+from agentmart.infra import audit, transitions
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import snapshot
 from agentmart.kit.errors import Invalid
@@ -94,7 +94,7 @@ def import_flow(
         locked, report, number=latest.version + 1 if latest else 1, note=note, actor=actor, now=now
     )
     if locked.state == AgentState.DRAFT:
-        states.move(
+        transitions.move(
             locked,
             AgentState.VALIDATED,
             transitions=TRANSITIONS,

@@ -23,7 +23,7 @@ from agentmart.catalog.price_json import price_to_json
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import require
 from agentmart.identity.selectors import operator_customer
-from agentmart.infra import audit, states, tenancy
+from agentmart.infra import audit, tenancy, transitions
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, DomainError, Invalid
 from agentmart.kit.money import CONTEXT, round_money
@@ -165,7 +165,7 @@ def mark_paid(
 
 def _note_payment(row: Invoice, paid: Decimal, day: date, *, actor: Actor, now: datetime) -> None:
     if paid >= row.total:
-        states.move(
+        transitions.move(
             row,
             InvoiceState.PAID,
             transitions=TRANSITIONS,
@@ -348,7 +348,7 @@ def _details(line: Line) -> dict[str, Any]:
 def _advance(invoice: Invoice, target: InvoiceState, *, actor: Actor, now: datetime) -> None:
     """Move a draft towards its target; the number is given with the last step, so that none is ever lost."""
     if target != InvoiceState.PENDING and invoice.state == InvoiceState.PENDING:
-        states.move(
+        transitions.move(
             invoice,
             InvoiceState.PENDING_FINALIZATION,
             transitions=TRANSITIONS,
@@ -360,7 +360,7 @@ def _advance(invoice: Invoice, target: InvoiceState, *, actor: Actor, now: datet
         return
     _lock(f"billing.issuer:{invoice.issuer_id}")
     issued = Invoice.objects.filter(issuer_id=invoice.issuer_id, state__in=FINAL)
-    states.move(
+    transitions.move(
         invoice,
         InvoiceState.CREATED,
         transitions=TRANSITIONS,

@@ -328,7 +328,7 @@ class OfferingViewSet(ApiViewSet):
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
         """Active → Paused."""
-        return self._change("pause", paused_reason=str(request.data.get("paused_reason", ""))[:300])
+        return self._change("pause", paused_reason=str(self.payload.get("paused_reason", ""))[:300])
 
     @action(detail=True, methods=["post"])
     def unpause(self, request: Request, **kwargs: Any) -> Response:
@@ -355,7 +355,7 @@ class ProviderOfferingViewSet(OfferingViewSet):
 
     def visible(self) -> QuerySet[Any]:
         """Return the offerings the actor manages."""
-        return selectors.with_plans(Offering.objects.managed_by(self.actor))
+        return selectors.managed_offerings(self.actor)
 
 
 class ServiceProviderSerializer(ApiSerializer):
@@ -401,7 +401,7 @@ class ProviderAgentSerializer(AgentSerializer):
 
     def get_offering_uuid(self, agent: Agent) -> str | None:
         """Return the offering's uuid."""
-        offering = Offering.objects.filter(agent=agent).first()
+        offering = selectors.offering_of(agent)
         return offering.uuid if offering else None
 
     def get_offering(self, agent: Agent) -> str | None:

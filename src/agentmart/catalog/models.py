@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from django.db import models
 
 from agentmart.agents.models import Agent, FlowVersion
@@ -15,10 +17,13 @@ BASIC_TYPE = "Marketplace.Basic"
 TYPES = {"gsvagents.agent": AGENT_TYPE, "agentmart.agent": AGENT_TYPE, "marketplace.basic": BASIC_TYPE}
 
 
-class PublicQuerySet(ScopedQuerySet[models.Model]):
+M = TypeVar("M", bound=models.Model)
+
+
+class PublicQuerySet(ScopedQuerySet[M]):
     """Rows of the public catalogue."""
 
-    def visible_to(self, actor: Actor) -> PublicQuerySet:
+    def visible_to(self, actor: Actor) -> PublicQuerySet[M]:
         """Return all rows: everybody may read them."""
         return self
 
@@ -29,7 +34,7 @@ class Category(BaseModel):
     title = models.CharField(max_length=150)
     description = models.TextField(blank=True)
 
-    objects = PublicQuerySet.as_manager()
+    objects = PublicQuerySet["Category"].as_manager()
 
     class Meta:
         db_table = "catalog_category"
@@ -45,7 +50,7 @@ class ServiceProvider(BaseModel):
     name = models.CharField(max_length=150)
     description = models.TextField(blank=True)
 
-    objects = PublicQuerySet.as_manager()
+    objects = PublicQuerySet["ServiceProvider"].as_manager()
 
     class Meta:
         db_table = "catalog_service_provider"
@@ -102,10 +107,10 @@ class Offering(BaseModel):
         return bool(self.plugin_options.get("require_provider_approval", self.type == BASIC_TYPE))
 
 
-class CatalogQuerySet(ScopedQuerySet[models.Model]):
+class CatalogQuerySet(ScopedQuerySet[M]):
     """Parts of offerings, seen with them."""
 
-    def visible_to(self, actor: Actor) -> CatalogQuerySet:
+    def visible_to(self, actor: Actor) -> CatalogQuerySet[M]:
         """Return the parts of the offerings the actor may see."""
         return self.filter(offering__in=Offering.objects.visible_to(actor))
 
@@ -120,7 +125,7 @@ class OfferingComponent(BaseModel):
     billing_type = models.CharField(max_length=10)  # fixed | usage | limit | one | few
     is_builtin = models.BooleanField(default=False)
 
-    objects = CatalogQuerySet.as_manager()
+    objects = CatalogQuerySet["OfferingComponent"].as_manager()
 
     class Meta:
         db_table = "catalog_offering_component"
@@ -145,7 +150,7 @@ class Plan(BaseModel):
     archived = models.BooleanField(default=False)
     max_amount = models.PositiveIntegerField(null=True)
 
-    objects = CatalogQuerySet.as_manager()
+    objects = CatalogQuerySet["Plan"].as_manager()
 
     class Meta:
         db_table = "catalog_plan"
@@ -163,7 +168,7 @@ class PlanComponent(BaseModel):
     amount = models.PositiveIntegerField(default=0)
     price = models.JSONField(default=dict)
 
-    objects = CatalogQuerySet.as_manager()
+    objects = CatalogQuerySet["PlanComponent"].as_manager()
 
     class Meta:
         db_table = "catalog_plan_component"

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
+from agentmart.agents.models import Agent
 from agentmart.catalog.models import Offering, Plan, PlanComponent
 from agentmart.catalog.price_json import price_from_json
 from agentmart.catalog.pricing import Fixed, Package, PerUnit, Tiered
+from agentmart.infra.actors import Actor
 
 
 def with_plans(offerings: Any) -> QuerySet[Offering]:
@@ -20,6 +22,16 @@ def with_plans(offerings: Any) -> QuerySet[Offering]:
         "components", Prefetch("plans", queryset=plans)
     )
     return rows
+
+
+def managed_offerings(actor: Actor) -> QuerySet[Offering]:
+    """Return the offerings the actor runs, with everything their answer shows."""
+    return with_plans(Offering.objects.managed_by(actor))
+
+
+def offering_of(agent: Agent) -> Offering | None:
+    """Return the offering that an agent is sold as, None before it is published."""
+    return Offering.objects.filter(agent=agent).first()
 
 
 def unit_price_of(component: PlanComponent) -> Decimal | None:

@@ -27,7 +27,7 @@ from agentmart.catalog.states import TRANSITIONS, OfferingState
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import permitted, require
 from agentmart.identity.services import require_not_blocked
-from agentmart.infra import audit, states, tenancy
+from agentmart.infra import audit, tenancy, transitions
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, Forbidden, Invalid
 from agentmart.kit.ids import new_id
@@ -220,12 +220,14 @@ def change_state(offering: Offering, verb: str, *, actor: Actor, now: datetime, 
         require(actor, operation, customer_id=offering.customer_id)
     source = SOURCES.get(verb)
     if source is not None and offering.state != source:
-        raise states.IllegalTransition(
+        raise transitions.IllegalTransition(
             f"Valid states for operation: {source}.", extra={"state": str(offering.state)}
         )
     if verb == "activate" and offering.review:
         details["review"] = ""
-    states.move(offering, target, transitions=TRANSITIONS, actor=actor, now=now, action=action, **details)
+    transitions.move(
+        offering, target, transitions=TRANSITIONS, actor=actor, now=now, action=action, **details
+    )
     return offering
 
 
@@ -262,7 +264,7 @@ def publish_agent(
         raise NothingToPublish(f"Give {agent.name} at least one plan.")
     Offering.objects.filter(pk=offering.pk).update(flow_version=version, modified=now)
     if agent.state != agent_states.AgentState.PUBLISHED:
-        states.move(
+        transitions.move(
             agent,
             agent_states.AgentState.PUBLISHED,
             transitions=agent_states.TRANSITIONS,

@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-SECRET = "secret"
+SECRET = "secret"  # noqa: S105
 PUBLISHABLE = "publishable"
 KINDS = {"sk": SECRET, "pk": PUBLISHABLE}
 PREFIXES = {SECRET: "sk", PUBLISHABLE: "pk"}

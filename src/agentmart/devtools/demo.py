@@ -365,7 +365,7 @@ def _bill(stage: Stage, story: Story, cast: Cast, events: list[dict[str, Any]]) 
             closed["state"],
         )
         stage.set_clock(end + timedelta(hours=1, seconds=5))
-        invoice = _generate(cast.operator, body)
+        invoice: dict[str, Any] = _generate(cast.operator, body)
         story.check("after the grace the invoice is final", invoice["state"] == "created", invoice["state"])
         again = _generate(cast.operator, body)
         story.check(

@@ -13,6 +13,7 @@ from rest_framework.validators import UniqueValidator
 from agentmart.identity import services
 from agentmart.identity.models import Customer, Project, Role, User
 from agentmart.identity.permissions import require
+from agentmart.infra.actors import system_actor
 from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_uuid
 
 FLAG = {"true": True, "1": True, "false": False, "0": False}
@@ -157,7 +158,12 @@ class UserSerializer(ApiSerializer):
     username = serializers.RegexField(
         r"\A[\w.@+-]+\Z",
         max_length=150,
-        validators=[UniqueValidator(User.objects.all(), message="A user with this username exists already.")],
+        validators=[
+            UniqueValidator(
+                User.objects.visible_to(system_actor("unique")),
+                message="A user with this username exists already.",
+            )
+        ],
     )
     email = serializers.EmailField(required=False, allow_blank=True)
     first_name = serializers.CharField(required=False, allow_blank=True, max_length=150)

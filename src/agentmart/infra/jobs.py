@@ -45,7 +45,7 @@ def job(
                 request_id_var.reset(token)
 
         retry = RetryStrategy(max_attempts=attempts - 1, exponential_wait=wait_seconds)
-        app.task(name=name, queue=QUEUE, retry=retry, pass_context=True)(run)
+        app.task(name=name, queue=QUEUE, retry=retry, pass_context=True)(cast(Any, run))
         return function
 
     return register

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
-from django.http import HttpResponseBase
 from rest_framework import exceptions, serializers, viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
@@ -113,11 +112,13 @@ class TenantView(APIView):
         """Return who asks."""
         return actor_of(self.request)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        """Answer HEAD with headers only."""
-        return super().finalize_response(request, response, *args, **kwargs)
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """Return the request's body; raises 400 unless it is an object (or a form)."""
+        data = self.request.data
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"non_field_errors": ["Give a JSON object."]})
+        return data
 
 
 class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
@@ -134,8 +135,8 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
 
     def visible(self) -> QuerySet[Any]:
         """Return the rows the actor may see."""
-        queryset: Any = self.queryset
-        rows: QuerySet[Any] = queryset.all().visible_to(self.actor)
+        manager: Any = type(self).queryset
+        rows: QuerySet[Any] = manager.all().visible_to(self.actor)
         return rows
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -149,6 +150,10 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
             rows = rows.order_by(*self.ordering)
         return rows
 
+    def page_of(self, rows: QuerySet[Any]) -> list[Any]:
+        """Return the rows of the asked page."""
+        return list(self.paginate_queryset(rows) or ())
+
     def get_object(self) -> Any:
         """Return the row of the address; 404 where it does not exist or is not visible."""
         uuid = parse_uuid(self.kwargs["uuid"])
@@ -161,7 +166,7 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     ) -> dict[str, Any]:
         """Return the validated request body; raises 400 with every field at fault."""
         serializer = serializer_class(
-            data=self.request.data, partial=partial, context=self.get_serializer_context()
+            data=self.payload, partial=partial, context=self.get_serializer_context()
         )
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
@@ -172,7 +177,7 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return a page of rows."""
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.page_of(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

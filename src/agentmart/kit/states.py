@@ -24,5 +24,5 @@ def sources_of(transitions: Mapping[S, frozenset[S]], target: S) -> tuple[S, ...
 def check_transition(transitions: Mapping[S, frozenset[S]], state: S, target: S) -> None:
     """Raise IllegalTransition (409, names the valid states) unless `state` → `target` is listed."""
     if target not in transitions.get(state, frozenset()):
-        valid = ", ".join(sources_of(transitions, target)) or "none"
+        valid = ", ".join(source for source, targets in transitions.items() if target in targets) or "none"
         raise IllegalTransition(f"Valid states for operation: {valid}.", extra={"state": str(state)})

@@ -54,7 +54,7 @@ class UsageEventSerializer(serializers.Serializer[Any]):
     requests = serializers.IntegerField()
     input_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()
-    source = serializers.CharField()
+    tokens_from = serializers.CharField(source="source")
     duration_ms = serializers.IntegerField()
     streamed = serializers.BooleanField()
     error_code = serializers.CharField()
@@ -104,7 +104,7 @@ class CustomerAgentConfigViewSet(KeyedAgentConfigViewSet):
         """List the single calls, oldest first."""
         config, asked = self._config(), self._range()
         rows = selectors.events(config.resource_id, asked["start"], asked["end"], actor=self.actor)
-        page = self.paginate_queryset(rows)
+        page = self.page_of(rows)
         flags = selectors.flags([event.id for event in page], actor=self.actor)
         shown = UsageEventSerializer(page, many=True, context={"flags": flags})
         return self.get_paginated_response(shown.data)

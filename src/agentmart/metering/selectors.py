@@ -43,7 +43,8 @@ def series(rows: QuerySet[UsageHour], granularity: str) -> list[dict[str, Any]]:
         .annotate(**{f"sum_{name}": Sum(name) for name in SUMS})
         .order_by("at")
     )
-    return [{"at": row["at"], **{name: int(row[f"sum_{name}"]) for name in SUMS}} for row in grouped]
+    found: list[Any] = list(grouped)
+    return [{"at": row["at"], **{name: int(row[f"sum_{name}"]) for name in SUMS}} for row in found]
 
 
 def events(resource_id: UUID, start: datetime, end: datetime, *, actor: Actor) -> QuerySet[UsageEvent]:

@@ -32,7 +32,7 @@ def sweep_calls(*, now: datetime, older_than: timedelta) -> int:
     """
     with tenancy.as_system("metering.sweep_calls"), connection.cursor() as cursor:
         cursor.execute(SWEEP, {"before": now - older_than, "now": now})
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 @transaction.atomic

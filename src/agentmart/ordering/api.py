@@ -110,7 +110,7 @@ class OrderViewSet(ApiViewSet):
         """Return the body's project where it is visible: who may order is asked before the other fields are read."""
         field = OrderCreateSerializer(context=self.get_serializer_context()).fields["project"]
         try:
-            project: Project = field.run_validation(self.request.data.get("project"))
+            project: Project = field.run_validation(self.payload.get("project"))
         except serializers.ValidationError:
             return None
         return project
@@ -122,25 +122,33 @@ class OrderViewSet(ApiViewSet):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, **kwargs: Any) -> Response:
         """Approve the step that is pending."""
+        return self._approve()
+
+    def _approve(self) -> Response:
+        """Approve and answer."""
         order = services.approve_as_provider(self.get_object(), actor=self.actor, now=self.now)
         return self._done(order, "Order has been approved.")
 
     @action(detail=True, methods=["post"])
     def approve_by_provider(self, request: Request, **kwargs: Any) -> Response:
         """Approve for the provider."""
-        return self.approve(request, **kwargs)
+        return self._approve()
 
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, **kwargs: Any) -> Response:
         """Reject the step that is pending."""
-        comment = str(request.data.get("comment") or request.data.get("provider_rejection_comment") or "")
+        return self._reject()
+
+    def _reject(self) -> Response:
+        """Reject and answer."""
+        comment = str(self.payload.get("comment") or self.payload.get("provider_rejection_comment") or "")
         order = services.reject_as_provider(self.get_object(), comment, actor=self.actor, now=self.now)
         return self._done(order, "Order has been rejected.")
 
     @action(detail=True, methods=["post"])
     def reject_by_provider(self, request: Request, **kwargs: Any) -> Response:
         """Reject for the provider."""
-        return self.reject(request, **kwargs)
+        return self._reject()
 
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, **kwargs: Any) -> Response:

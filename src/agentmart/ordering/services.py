@@ -15,7 +15,7 @@ from agentmart.catalog.services import require_orderable
 from agentmart.identity.models import Project
 from agentmart.identity.permissions import permitted, require
 from agentmart.identity.services import require_not_blocked
-from agentmart.infra import audit, jobs, states, tenancy
+from agentmart.infra import audit, jobs, tenancy, transitions
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, Forbidden, Invalid
 from agentmart.ordering.models import Order
@@ -175,10 +175,10 @@ def approve_as_provider(order: Order, *, actor: Actor, now: datetime) -> Order:
     """Approve for the provider; the work starts with the commit. 409 unless the order waits for the provider."""
     _require_provider(actor, order)
     if order.state != OrderState.PENDING_PROVIDER:
-        raise states.IllegalTransition(
+        raise transitions.IllegalTransition(
             "Valid states for operation: pending-provider.", extra={"state": str(order.state)}
         )
-    states.move(
+    transitions.move(
         order,
         OrderState.EXECUTING,
         transitions=TRANSITIONS,
@@ -197,10 +197,10 @@ def reject_as_provider(order: Order, comment: str, *, actor: Actor, now: datetim
     """Reject for the provider; a resource that was to be created ends."""
     _require_provider(actor, order)
     if order.state != OrderState.PENDING_PROVIDER:
-        raise states.IllegalTransition(
+        raise transitions.IllegalTransition(
             "Valid states for operation: pending-provider.", extra={"state": str(order.state)}
         )
-    states.move(
+    transitions.move(
         order,
         OrderState.REJECTED,
         transitions=TRANSITIONS,
@@ -222,10 +222,10 @@ def cancel_order(order: Order, *, actor: Actor, now: datetime) -> Order:
     if actor.user_id != order.created_by_id:
         require(actor, "order.withdraw", customer_id=order.customer_id, project_id=order.project_id)
     if order.state not in PENDING:
-        raise states.IllegalTransition(
+        raise transitions.IllegalTransition(
             f"Valid states for operation: {', '.join(PENDING)}.", extra={"state": str(order.state)}
         )
-    states.move(
+    transitions.move(
         order,
         OrderState.CANCELED,
         transitions=TRANSITIONS,
@@ -249,7 +249,7 @@ def _drop(order: Order, *, actor: Actor, now: datetime) -> None:
 def retry_order(order: Order, *, actor: Actor, now: datetime) -> Order:
     """Carry out an erred order once more."""
     _require_provider(actor, order)
-    states.move(
+    transitions.move(
         order,
         OrderState.EXECUTING,
         transitions=TRANSITIONS,
@@ -281,7 +281,7 @@ def complete_order(order: Order, *, actor: Actor, now: datetime) -> Order:
     else:
         resources.finish_termination(order.resource, actor=actor, now=now)
     publish_grants(Resource.objects.filter(pk=order.resource_id))
-    states.move(
+    transitions.move(
         order,
         OrderState.DONE,
         transitions=TRANSITIONS,
@@ -300,7 +300,7 @@ def fail_order(order: Order, message: str, *, actor: Actor, now: datetime) -> Or
         return order
     if order.resource.state not in (ResourceState.ERRED, ResourceState.TERMINATED):
         resources.fail_resource(order.resource, message, actor=actor, now=now)
-    states.move(
+    transitions.move(
         order,
         OrderState.ERRED,
         transitions=TRANSITIONS,

@@ -16,7 +16,7 @@ def deployment_of(resource: Resource) -> Deployment:
         customer_id=resource.customer_id.hex,
         provider_id=resource.provider_customer_id.hex,
         flow=version.flow,
-        trust=version.trust,
+        trust="known" if version.trust == "known" else "custom",
     )
 
 

@@ -14,7 +14,7 @@ from agentmart.contracts.grants import Tweakable
 from agentmart.contracts.tweaks import check_tweaks
 from agentmart.identity.models import Project
 from agentmart.identity.permissions import require
-from agentmart.infra import audit, states
+from agentmart.infra import audit, transitions
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import snapshot
 from agentmart.resources.models import AgentConfig, PlanPeriod, Resource
@@ -28,7 +28,7 @@ def tweakables(rows: list[dict[str, Any]]) -> tuple[Tweakable, ...]:
 
 @transaction.atomic
 def create_resource(
-    *, actor: Actor, now: datetime, project: Project, offering: Offering, plan: Plan, name: str
+    *, actor: Actor, now: datetime, project: Project, offering: Offering, plan: Plan | None, name: str
 ) -> Resource:
     """Add the resource that an order asks for, in state Creating; nothing runs yet."""
     resource = Resource.objects.create(
@@ -54,7 +54,7 @@ def activate_resource(resource: Resource, *, actor: Actor, now: datetime) -> Res
     """Note that the resource runs: state OK, its plan period opened, the buyer's settings born."""
     if resource.state == ResourceState.OK:
         return resource
-    states.move(
+    transitions.move(
         resource,
         ResourceState.OK,
         transitions=TRANSITIONS,
@@ -89,7 +89,7 @@ def activate_resource(resource: Resource, *, actor: Actor, now: datetime) -> Res
 @transaction.atomic
 def fail_resource(resource: Resource, message: str, *, actor: Actor, now: datetime) -> Resource:
     """Note that the resource could not be made, changed or ended; `message` says why, for people."""
-    states.move(
+    transitions.move(
         resource,
         ResourceState.ERRED,
         transitions=TRANSITIONS,
@@ -104,7 +104,7 @@ def fail_resource(resource: Resource, message: str, *, actor: Actor, now: dateti
 @transaction.atomic
 def drop_resource(resource: Resource, *, actor: Actor, now: datetime) -> Resource:
     """End a resource that never ran (its order was rejected or canceled)."""
-    states.move(
+    transitions.move(
         resource,
         ResourceState.TERMINATED,
         transitions=TRANSITIONS,
@@ -119,7 +119,7 @@ def drop_resource(resource: Resource, *, actor: Actor, now: datetime) -> Resourc
 @transaction.atomic
 def begin_termination(resource: Resource, *, actor: Actor, now: datetime) -> Resource:
     """Take the resource out of service: no calls from now on, charges end now."""
-    states.move(
+    transitions.move(
         resource,
         ResourceState.TERMINATING,
         transitions=TRANSITIONS,
@@ -136,7 +136,7 @@ def finish_termination(resource: Resource, *, actor: Actor, now: datetime) -> Re
     """Note that nothing of the resource runs any more."""
     if resource.state == ResourceState.TERMINATED:
         return resource
-    states.move(
+    transitions.move(
         resource,
         ResourceState.TERMINATED,
         transitions=TRANSITIONS,

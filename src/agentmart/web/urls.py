@@ -23,7 +23,8 @@ from agentmart.metering.api import CustomerAgentConfigViewSet
 from agentmart.ordering.api import OrderViewSet, ResourceViewSet
 from agentmart.web.home import home
 
-router = SimpleRouter(trailing_slash="/?")
+router = SimpleRouter()
+router.trailing_slash = "/?"  # both forms, never a redirect: generated clients follow none
 router.register("users", UserViewSet, basename="user")
 router.register("customers", CustomerViewSet, basename="customer")
 router.register("projects", ProjectViewSet, basename="project")

@@ -12,6 +12,8 @@ from agentmart.infra import audit
 from agentmart.infra.actors import Actor
 from agentmart.kit.states import IllegalTransition, check_transition, sources_of
 
+__all__ = ["IllegalTransition", "move"]
+
 
 def move(
     row: Any,
