@@ -49,7 +49,7 @@ lock: setup ## Renew the locks (requirements/*.txt) from pyproject.toml
 
 wheel: setup ## Build the wheel and the source archive into dist/
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --no-isolation --outdir dist
 
 clean: ## Remove what was built (not the data folder)
 	rm -rf dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* $(STAMP)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -199,3 +199,49 @@ def test_secrets_are_made_once_and_kept_private(data_dir: Path):
     assert first.app_password not in repr(first)
     values = [first.postgres_password, first.owner_password, first.app_password, first.gateway_password]
     assert len(set(values)) == 4
+
+
+def said_by_nobody(act: Callable[[], object]) -> str:
+    """Return what `act` returns, or the text of its error, in a forked process of the user `nobody`.
+
+    Forked, not executed: that user may not be able to reach the interpreter's files.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            said = str(act())
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader) as answer:
+        text = answer.read()
+    os.waitpid(child, 0)
+    return text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_folder_of_another_user_is_refused_with_a_way_out(data_dir: Path):
+    secrets.load(data_dir)
+    assert said_by_nobody(lambda: secrets.load(data_dir)) == (
+        f"BadSetting: AGENTMART_DATA_DIR: cannot make or open {data_dir}: it belongs to user id 0; "
+        "choose a folder you may write with --data-dir"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_root_runs_an_ordinary_users_database_as_that_user(data_dir: Path):
+    os.chown(data_dir, 65534, 65534)
+
+    def start_and_stop() -> str:
+        with EmbeddedPostgres(data_dir, UNSAFE_BUT_FAST) as server:
+            return str(asked(server.url(), "SELECT 1"))
+
+    assert said_by_nobody(start_and_stop) == "1"
+    with EmbeddedPostgres(data_dir, UNSAFE_BUT_FAST) as server:
+        assert "Uid:\t65534\t65534\t" in Path(f"/proc/{server.pid()}/status").read_text()

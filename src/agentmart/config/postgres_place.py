@@ -77,6 +77,13 @@ def init_user(uid: int | None) -> int | None:
     The server's own id where it has a name, else `nobody`; the new cluster is handed over before it first runs.
     """
     if uid is None:
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise BadSetting(
+                f"PostgreSQL's initdb cannot run as user id {os.geteuid()}, which has no name on this machine: "
+                "give it an entry in /etc/passwd, or set DATABASE_URL"
+            ) from None
         return None
     try:
         return pwd.getpwuid(uid).pw_uid

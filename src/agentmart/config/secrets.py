@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -45,6 +46,8 @@ def data_folder(data_dir: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=mode)
         if folder.stat().st_uid == os.geteuid():
             folder.chmod(mode)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"it belongs to user id {folder.stat().st_uid}")
     except OSError as error:
         raise BadSetting(
             f"AGENTMART_DATA_DIR: cannot make or open {folder}: {error.strerror}; "
