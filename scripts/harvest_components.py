@@ -262,16 +262,22 @@ from lfx.services.deps import get_settings_service
 from lfx.utils import flow_validation
 asyncio.run(get_and_cache_all_types_dict(get_settings_service()))
 registry = component_cache.all_types_dict or {}
-types, by_code = {}, {}
+types, by_code, models = {}, {}, []
 for components in registry.values():
     for key, component in components.items():
-        dotted = (component.get("metadata") or {}).get("module") or ""
-        module, _, name = dotted.rpartition(".")
-        try:
-            getattr(importlib.import_module(module), name)
-        except BaseException:
-            continue
+        metadata = component.get("metadata") or {}
+        dotted = metadata.get("module") or ""
+        if key.startswith("ext:"):  # found by importing it
+            dotted += "." + metadata["component_class_name"]
+        else:
+            module, _, name = dotted.rpartition(".")
+            try:
+                getattr(importlib.import_module(module), name)
+            except BaseException:
+                continue
         types[key] = dotted
+        if (component["template"].get("model") or {}).get("type") == "model":
+            models.append(key)
         by_code[component["template"]["code"]["value"]] = key
 # The same table by which a flow's type finds the installed source.
 sources = flow_validation.collect_component_code_lookups(registry)
@@ -279,7 +285,8 @@ aliases = {alias: by_code[code] for alias, code in sources.items() if code in by
 names = ("lfx", "lfx-openai", "lfx-openai-compatible")
 packages = {name: importlib.metadata.version(name) for name in names}
 print()
-print(json.dumps({"lfx": packages["lfx"], "packages": packages, "types": types, "aliases": aliases}))
+answer = {"packages": packages, "types": types, "aliases": aliases, "model_types": sorted(models)}
+print(json.dumps(answer | {"lfx": packages["lfx"]}))
 """
 
 
@@ -291,7 +298,7 @@ def _write_available(python: str, out: Path) -> None:
 
 
 def _available(python: str) -> dict[str, Any]:
-    """Return what a runtime environment can really import: {"lfx", "packages", "types", "aliases"}."""
+    """Return what a runtime environment can really import: {"lfx", "packages", "types", "aliases", "model_types"}."""
     with tempfile.TemporaryDirectory() as home:
         environment = {"PATH": os.environ["PATH"], "HOME": home, "LANGFLOW_CONFIG_DIR": home}
         environment |= {"DO_NOT_TRACK": "true", "LANGFLOW_DO_NOT_TRACK": "true"}

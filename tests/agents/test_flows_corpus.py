@@ -113,3 +113,12 @@ def test_without_an_input_it_is_a_warning() -> None:
     report = inspect_flow(export("SEO Keyword Generator"))
     assert report.valid
     assert "no_input" in [problem.code for problem in report.warnings]
+
+
+def test_models_of_older_releases_are_announced_as_upgrades() -> None:
+    # An EmbeddingModel saved when provider and model name were fields of their own.
+    report = inspect_flow(export("Nvidia Remix", version="0.8.4"))
+    assert [(item.code, item.node) for item in report.upgrades] == [
+        ("model_upgraded", "EmbeddingModel-X6URU")
+    ]
+    assert inspect_flow(export()).upgrades == ()

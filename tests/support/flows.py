@@ -52,6 +52,7 @@ def echo_flow() -> Flow:
     fields = template(flow, "Prompt")
     fields["template"]["value"] = "You said: {text}"
     fields["text"] = {"name": "text", "display_name": "text", "type": "str", "value": "", "show": True} | {
+        "advanced": False,
         "input_types": ["Message"],
         "multiline": True,
     }

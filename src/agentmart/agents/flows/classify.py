@@ -55,8 +55,8 @@ def _published(
     if not honest:
         message = f"Node {node.id} says it is {shown(node.type)} but carries the source of {component}."
         graph.add("type_mismatch", message, f"{node.path}.data.type", node.id)
-    runtime_type = known.runtime_type(source.names, node.type if honest else "")
-    abilities = known.capabilities_of(source.names, source.hints)
+    runtime_type = known.runtime_type(node.type)
+    abilities = known.capabilities_of(source, runtime_type)
     if "mcp_stdio" in abilities and _only_remote_mcp(node):
         del abilities["mcp_stdio"]
     report = NodeReport(

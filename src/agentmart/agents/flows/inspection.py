@@ -14,7 +14,7 @@ from agentmart.agents.flows.parse import Unreadable, digest_of, read_document, s
 from agentmart.agents.flows.report import Endpoint, FlowLimits, FlowReport, Problem, Requires
 from agentmart.agents.flows.secret_scan import find_misplaced, strip_secrets, variable_of
 from agentmart.agents.flows.tweaks import candidates
-from agentmart.agents.flows.upgrades import upgrade
+from agentmart.agents.flows.upgrades import upgrades_of
 
 INPUTS = frozenset({"ChatInput", "TextInput", "Webhook"})
 OUTPUTS = frozenset({"ChatOutput", "TextOutput", "DataOutput"})
@@ -42,7 +42,6 @@ def inspect_flow(
         classified = classify(graph, known)
         check_edges(graph, classified.loops)
         notices = strip_secrets(graph)
-        upgrades = upgrade(graph, classified.nodes)
         sha256 = digest_of(document)
     except Unreadable as refusal:
         return FlowReport(errors=(refusal.problem,), status=refusal.status)
@@ -65,7 +64,7 @@ def inspect_flow(
         outputs=outputs,
         tweakable=candidates(graph, classified.nodes),
         needs_permission=tuple(classified.permissions),
-        upgrades=tuple(upgrades),
+        upgrades=tuple(upgrades_of(graph, classified.nodes, known)),
         requires=_requires(graph, classified),
         flow=document if not errors else {},
     )

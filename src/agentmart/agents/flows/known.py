@@ -6,7 +6,7 @@ import functools
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -36,8 +36,9 @@ class KnownComponents:
     module_names: frozenset[str]
     names: frozenset[str]
     types: Mapping[str, str]
-    classes: Mapping[str, str]  # the same by class name
+    runtime_hints: Mapping[str, frozenset[str]]  # class of the runtime → what its source reaches for
     aliases: Mapping[str, str]
+    model_types: frozenset[str]  # types of the runtime whose model is one selection field
     runtime: str  # "lfx 1.13.0"
     capabilities: Mapping[str, Mapping[str, str]]
     ignored: Mapping[str, frozenset[str]]
@@ -54,16 +55,20 @@ class KnownComponents:
         module = self.modules[modules[-1]] if modules else ""
         return KnownSource(tuple(names), module, self._release_text(ranges), origin, tuple(hints))
 
-    def runtime_type(self, names: tuple[str, ...], claimed: str) -> str:
-        """Return the type the runtime builds for a component of these names; "" where it has none."""
-        for name in (plain_type(claimed), *names):
-            found = name if name in self.types else self.aliases.get(name, "")
-            if found:
-                return found
-        return next((self.classes[name] for name in names if name in self.classes), "")
+    def runtime_type(self, claimed: str) -> str:
+        """Return the runtime's component for a node's type, found as the runtime finds it; "" where it has none."""
+        return claimed if claimed in self.types else self.aliases.get(claimed, "")
 
-    def capabilities_of(self, names: tuple[str, ...], hints: tuple[str, ...]) -> dict[str, str]:
-        """Return capability → reason for a known component: reviewed entries first, then what its source shows."""
+    def capabilities_of(self, source: KnownSource, runtime_type: str) -> dict[str, str]:
+        """Return capability → reason of a known node: of its source, and of the component that runs in its place."""
+        found = self._reviewed(source.names, source.hints)
+        if runtime_type:
+            names = (runtime_type, self.types[runtime_type].rpartition(".")[2])
+            found |= self._reviewed(names, self.runtime_hints.get(names[1], ()))
+        return found
+
+    def _reviewed(self, names: tuple[str, ...], hints: Iterable[str]) -> dict[str, str]:
+        """Reviewed entries first, then what the source was seen to reach for."""
         found: dict[str, str] = {}
         for name in names:
             found.update(self.capabilities.get(name, {}))
@@ -104,11 +109,23 @@ def load_known() -> KnownComponents:
         module_names=frozenset(known["modules"]),
         names=frozenset(name for row in known["sources"].values() for name in row[0]),
         types=available["types"],
-        classes={dotted.rpartition(".")[2]: kind for kind, dotted in available["types"].items()},
+        runtime_hints=_runtime_hints(known, available),
         aliases=available["aliases"],
+        model_types=frozenset(available["model_types"]),
         runtime=f"lfx {available['lfx']}",
         capabilities=reviewed["components"],
         ignored={name: frozenset(hints) for name, hints in reviewed["ignore"].items()},
         reasons=reviewed["reasons"],
         permission=frozenset(reviewed["permission"]),
     )
+
+
+def _runtime_hints(known: dict[str, Any], available: dict[str, Any]) -> dict[str, frozenset[str]]:
+    releases = {f"{package} {version}" for package, version in available["packages"].items()}
+    places = {index for index, release in enumerate(known["releases"]) if release in releases}
+    hints: dict[str, frozenset[str]] = {}
+    for names, _modules, ranges, _origins, found in known["sources"].values():
+        runs = zip(ranges[::2], ranges[1::2], strict=True)
+        if found and any(first <= place <= last for first, last in runs for place in places):
+            hints |= {name: hints.get(name, frozenset()) | frozenset(found) for name in names}
+    return hints
