@@ -82,7 +82,13 @@ class Running:
 
 @contextlib.contextmanager
 def launched(
-    folder: Path, python: Path, model_url: str, *, as_user: bool = False, **settings: Any
+    folder: Path,
+    python: Path,
+    model_url: str,
+    *,
+    as_user: bool = False,
+    killed: bool = False,
+    **settings: Any,
 ) -> Iterator[Running]:
     """Start a runtime in `folder`; SIGTERM it at the end and insist that it obeys and leaves nothing behind."""
     values = {
@@ -105,17 +111,19 @@ def launched(
         assert process.stdout is not None
         assert process.stdout.readline() == "starting\n"
         yield running
+        if killed:
+            return
         below = [pid for pid in running.children() if pid != process.pid]
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
-        assert _all_end(below)
+        assert all_end(below)
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
 
 
-def _all_end(pids: list[int], seconds: float = 10.0) -> bool:
+def all_end(pids: list[int], seconds: float = 10.0) -> bool:
     """Say whether those processes end in time; one that only waits to be reaped has ended."""
     deadline = time.monotonic() + seconds
     while left := [pid for pid in pids if _state(pid) not in ("", "Z")]:

@@ -44,7 +44,7 @@ class Meter:
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    unreported: int = 0  # calls whose answer carried no usage
+    unreported: int = 0  # calls whose answer carried no usage, or has not come yet
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def usage(self) -> TokenUsage | None:
@@ -148,11 +148,11 @@ class Egress:
         meter: Meter,
     ) -> None:
         meter.calls += 1
+        meter.unreported += 1
         usage = UsageReader()
         try:
             upstream, answer = await self._ask(request, body)
         except (OSError, h11.ProtocolError, TimeoutError) as error:
-            meter.unreported += 1
             logger.warning(
                 "the model endpoint cannot be reached",
                 extra={"call_id": meter.call_id, "error": type(error).__name__},
@@ -285,8 +285,7 @@ async def _data(upstream: _Upstream) -> AsyncIterator[bytes]:
 
 def _count(meter: Meter, usage: UsageReader) -> None:
     found = usage.result()
-    if found is None:
-        meter.unreported += 1
-    else:
+    if found is not None:
+        meter.unreported -= 1
         meter.input_tokens += found.input_tokens
         meter.output_tokens += found.output_tokens
