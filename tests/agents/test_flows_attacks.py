@@ -320,10 +320,10 @@ def test_forged_metadata_does_not_make_code_known() -> None:
     assert inspect_flow(flow).trust == "custom"
 
 
-def test_a_harmless_type_with_the_source_of_an_interpreter() -> None:
+def test_a_type_with_the_source_of_another_component() -> None:
     flow = echo_flow()
-    repl = template(export("Basic Prompting"), "ChatInput")  # any other published source serves
-    template(flow, "Prompt")["code"]["value"] = repl["code"]["value"]
+    other = template(export(), "ChatInput")
+    template(flow, "Prompt")["code"]["value"] = other["code"]["value"]
     report = inspect_flow(flow)
     assert codes(report) == ["type_mismatch"]
     assert "carries the source of ChatInput" in report.errors[0].message
@@ -338,9 +338,18 @@ def test_a_comment_that_carries_code_is_no_comment() -> None:
     assert len(report.nodes) == 3
 
 
-def test_an_edge_may_not_supply_source() -> None:
+@pytest.mark.parametrize("claimed", ["code", "str"])
+def test_an_edge_may_not_supply_source(claimed: str) -> None:
     flow = echo_flow()
+    template(flow, "Prompt")["code"]["type"] = claimed
     flow["data"]["edges"].append(edge(flow, "ChatInput", "message", "Prompt", "code"))
+    assert codes(inspect_flow(flow)) == ["edge_into_code"]
+
+
+def test_an_edge_may_not_feed_any_other_code_field() -> None:
+    flow = echo_flow()
+    template(flow, "Prompt")["extra"] = {"type": "code", "value": "", "name": "extra"}
+    flow["data"]["edges"].append(edge(flow, "ChatInput", "message", "Prompt", "extra"))
     assert codes(inspect_flow(flow)) == ["edge_into_code"]
 
 
