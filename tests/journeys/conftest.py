@@ -1,10 +1,7 @@
-"""Fixtures of the journeys: a runtime that only remembers, and Langflow's own starter flows."""
+"""Fixtures of the journeys: a runtime that only remembers, and a signing key."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,12 +38,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> RememberingRuntime:
     runtime = RememberingRuntime()
     monkeypatch.setattr(runtimes, "build", lambda kind, **params: runtime)
     return runtime
-
-
-@pytest.fixture(scope="session")
-def starter_flow() -> Callable[[str], dict[str, Any]]:
-    folder = Path("/tmp/lab/corpus/1.13.0/langflow/initial_setup/starter_projects")
-    return lambda name: json.loads((folder / f"{name}.json").read_text())
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
+from tests.support.flows import export
 from tests.support.world import World, make_world
 
 from agentmart.access.models import GrantRow
@@ -44,10 +45,8 @@ def world() -> World:
 
 
 @pytest.fixture
-def echo_flow(starter_flow: Any) -> dict[str, Any]:
-    return starter_flow("Basic Prompting")
-
-
+def echo_flow() -> dict[str, Any]:
+    return export("Basic Prompting")
 
 
 def run_order_jobs() -> int:

@@ -134,7 +134,7 @@ HOST = ENV.text("AGENTMART_HOST")
 GATEWAY_URL = ENV.text("AGENTMART_GATEWAY_URL") or f"http://{HOST}:{ENV.text('AGENTMART_GATEWAY_PORT')}"
 DEV_CLOCK = ENV.flag("AGENTMART_DEV_CLOCK")
 DEV_CLOCK_FILE = DATA_DIR / "dev-clock.json"
-RUNTIME_SOCKET = ENV.text("AGENTMART_RUNTIME_SOCKET") or str(DATA_DIR / "run" / "runtime.sock")
+RUNTIME_SOCKET = ENV.text("AGENTMART_RUNTIME_SOCKET") or str(DATA_DIR / "run" / "runtime" / "runtime.sock")
 ADAPTERS: dict[str, dict[str, dict[str, Any]]] = {"runtimes": {"embedded": {"socket_path": RUNTIME_SOCKET}}}
 AGENT_KEYS = {
     "SECRET_KEY": ENV.text("AGENT_KEYS_SECRET_KEY"),

@@ -83,12 +83,12 @@ class Cast:
 def play(stage: Stage, story: Story) -> dict[str, Any]:
     """Play the sale; returns the document of `--json`. Raises Unexpected where a call goes wrong."""
     began = time.monotonic()
-    start = _start_of_play()
+    start = start_of_play()
     stage.set_clock(start)
-    cast = _people(stage, story)
-    _import_flows(stage, story, cast)
-    _publish(story, cast)
-    _order(story, cast)
+    cast = people(stage, story)
+    import_flows(stage, story, cast)
+    publish(story, cast)
+    order(story, cast)
     calls = _call(stage, story, cast)
     events = _usage(story, cast, calls)
     invoice = _bill(stage, story, cast, events)
@@ -103,13 +103,13 @@ def play(stage: Stage, story: Story) -> dict[str, Any]:
     return {"steps": story.steps, "invoice": invoice, "usage": totals, "checks": story.checks, "ok": story.ok}
 
 
-def _start_of_play() -> datetime:
+def start_of_play() -> datetime:
     """Return the 10th of next month, 09:00 UTC: days enough before the month's end, whatever today is."""
     first = datetime.now(UTC).replace(day=1, hour=9, minute=0, second=0, microsecond=0)
     return (first + timedelta(days=32)).replace(day=10)
 
 
-def _people(stage: Stage, story: Story) -> Cast:
+def people(stage: Stage, story: Story) -> Cast:
     """The operator makes a category, and provider and buyers with a project each."""
     with story.step("The operator creates a category, a provider and two buyers with a project each"):
         operator = Rest(stage.web_url, f"Token {stage.staff_token}")
@@ -137,7 +137,7 @@ def _people(stage: Stage, story: Story) -> Cast:
         return Cast(operator, people["provider"], people["buyer"], people["neighbour"], ids)
 
 
-def _import_flows(stage: Stage, story: Story, cast: Cast) -> None:
+def import_flows(stage: Stage, story: Story, cast: Cast) -> None:
     """The provider validates and imports two real exports; a broken one is refused."""
     with story.step("The provider validates and imports real Langflow exports"):
         flows = {
@@ -174,7 +174,7 @@ def _import_flows(stage: Stage, story: Story, cast: Cast) -> None:
         story.tell(f"refused: {reason}")
 
 
-def _publish(story: Story, cast: Cast) -> None:
+def publish(story: Story, cast: Cast) -> None:
     """The provider publishes both agents; the operator reviews and activates them."""
     with story.step("The provider publishes them with plans, the operator reviews and activates"):
         for name, plan, options in (
@@ -201,7 +201,7 @@ def _publish(story: Story, cast: Cast) -> None:
             story.tell(f"{shown['name']}: {shown['state']}, plan {shown['plans'][0]['name']}")
 
 
-def _order(story: Story, cast: Cast) -> None:
+def order(story: Story, cast: Cast) -> None:
     """The buyer orders; the provider approves; the worker provisions."""
     with story.step("The buyer orders, the provider approves, the worker provisions"):
         body = {

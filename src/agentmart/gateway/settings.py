@@ -63,7 +63,7 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         raise BadSetting(
             "AGENTMART_GATEWAY_DATABASE_URL must be the database's URL for the role agentmart_gateway"
         )
-    socket = env.text("AGENTMART_RUNTIME_SOCKET") or str(data_dir / "run" / "runtime.sock")
+    socket = env.text("AGENTMART_RUNTIME_SOCKET") or str(data_dir / "run" / "runtime" / "runtime.sock")
     dev_clock = env.flag("AGENTMART_DEV_CLOCK")
     return GatewaySettings(
         database_url=database_url,

@@ -52,7 +52,7 @@ def job(
 
 
 def periodic(name: str, *, cron: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Register a job that runs by the machine's clock (`cron` has five fields, or six with seconds)."""
+    """Register a job that runs by the machine's clock (`cron` has five fields, or six with the seconds last)."""
 
     def register(function: Callable[[], None]) -> Callable[[], None]:
         @functools.wraps(function)
