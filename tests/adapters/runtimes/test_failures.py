@@ -165,18 +165,21 @@ async def test_own_code_runs_one_call_at_a_time_per_process(
     assert [result.text for result in results] == ["1"] * 5
 
 
-async def test_a_restart_keeps_deployments_and_sessions(
+async def test_a_restart_keeps_deployments_and_sessions_and_children_are_replaced_in_time(
     runtime_python: Path, shared_model: Model, short_folder: Callable[[], Path], components: Components
 ) -> None:
     folder = short_folder()
     deployment_id = ""
     for said in ("my name is Ada", "and?"):
-        with launched(folder, runtime_python, shared_model.url, children=1) as running:
+        with launched(folder, runtime_python, shared_model.url, children=1, recycle_after=1) as running:
             client = EmbeddedRuntime(running.socket)
             await well(client, running)
+            before = running.flow_processes()
             if not deployment_id:
                 deployment_id = await _deploy(client, components.remembering(), "known")
             text = (await client.invoke(call(deployment_id, said, session="s-1"))).text
+            await client.invoke(call(deployment_id))  # waits for the child's successor
+            assert not set(before) & set(running.flow_processes())
             await client.close()
     assert "my name is Ada" in text
 

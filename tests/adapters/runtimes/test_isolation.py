@@ -24,7 +24,7 @@ DEVICES = ("null", "random", "urandom", "zero")
 
 # what it is asked for arrives as JSON: files, Unix sockets, ports of the host
 PROBE = r"""
-import ctypes, errno, json, os, resource, socket, sys
+import ctypes, errno, json, os, resource, socket, sys, threading
 
 asked = json.loads(text)
 found = {"environment": dict(os.environ), "uid": os.getuid(), "gid": os.getgid(), "groups": os.getgroups()}
@@ -69,7 +69,8 @@ found["root"] = sorted(os.listdir("/"))
 found["passwd"] = file_text("/etc/passwd")
 unknown = {"error": "ProcessLookupError"}
 found["processes"] = [pid for pid in range(1, 3000) if attempt(lambda: os.kill(pid, 0)) != unknown]
-found["own pid"] = os.getpid()
+threads = set(threading.enumerate()) - {threading.main_thread()}
+found["own"] = sorted({os.getpid(), *(thread.native_id for thread in threads)})
 found["kill everything"] = attempt(lambda: os.kill(asked["pid"], 9))
 found["programs"] = attempt(lambda: os.posix_spawn("/bin/sh", ["sh", "-c", "id"], {}))
 found["write root"] = attempt(lambda: open("/written", "w"))
@@ -174,7 +175,8 @@ async def test_a_probe_finds_nothing(where: Running, components: Components) -> 
     assert found["abstract"] == {"error": "ConnectionRefusedError"}
     assert found["netlink"] == {"error": "OSError"}
     assert found["passwd"] == "flow:x:65534:65534::/scratch:/nonexistent\n"
-    assert found["processes"] == [found["own pid"]] == [1]
+    assert found["processes"] == found["own"]  # itself, as process 1, and its threads
+    assert found["own"][0] == 1
     assert found["kill everything"] in ({"error": "ProcessLookupError"}, {"error": "PermissionError"})
     assert found["programs"] == {"error": "FileNotFoundError"}
     assert found["write root"] == found["write libraries"] == {"error": "OSError"}  # read-only

@@ -34,6 +34,7 @@ class Nursery:
         self._slots = set(range(MAX_CHILDREN))
         self._serving: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._custom = 0  # children that run code of exports
 
     async def keep(self) -> None:
         """Keep a zygote running until closed. Raises ZygoteFailed if the first one cannot start."""
@@ -62,8 +63,9 @@ class Nursery:
     async def make(self, *, custom: bool) -> Child:
         """Return a new child; raises ZygoteFailed."""
         await self.ready.wait()
-        if not self._slots:
+        if not self._slots or (custom and self._custom >= self.settings.max_custom_children):
             raise ZygoteFailed("there are too many children")
+        self._custom += custom
         slot = min(self._slots)
         self._slots.remove(slot)
         settings = self.settings
@@ -72,8 +74,9 @@ class Nursery:
             forked = await self.zygote.fork(uid=uid, memory_mb=settings.memory_mb, custom=custom)
         except BaseException:
             self._slots.add(slot)
+            self._custom -= custom
             raise
-        child = Child(forked, slot, self.egress, max_answer_bytes=settings.max_answer_bytes)
+        child = Child(forked, slot, self.egress, custom=custom, max_answer_bytes=settings.max_answer_bytes)
         await child.open()
         return child
 
@@ -88,6 +91,7 @@ class Nursery:
             await child.serve()
         finally:
             self._slots.add(child.slot)
+            self._custom -= child.custom
             pool.lost(child)
 
     async def close(self) -> None:

@@ -76,8 +76,11 @@ def _failed(code: str, message: str) -> Event:
 class Child:
     """A running child process."""
 
-    def __init__(self, forked: Forked, slot: int, egress: Egress, *, max_answer_bytes: int) -> None:
+    def __init__(
+        self, forked: Forked, slot: int, egress: Egress, *, custom: bool, max_answer_bytes: int
+    ) -> None:
         self.forked = forked
+        self.custom = custom
         self.slot = slot
         self.leases = 0
         self.runs = 0
