@@ -181,7 +181,10 @@ async def test_a_probe_finds_nothing(where: Running, components: Components) -> 
     assert found["programs"] == {"error": "FileNotFoundError"}
     assert found["write root"] == found["write libraries"] == {"error": "OSError"}  # read-only
     assert (found["unshare"], found["mount"], found["ptrace"]) == ("EPERM", "EPERM", "EPERM")
-    assert found["setuid"] == {"error": "PermissionError"}
+    assert found["setuid"] in (
+        {"error": "PermissionError"},
+        {"error": "OSError"},
+    )  # as user: there is no such id
 
 
 async def test_a_flow_process_has_limits_and_no_rights(where: Running, components: Components) -> None:
