@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import logging
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,6 +14,8 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from agentmart.kit.logs import request_id_var
+
+logger = logging.getLogger("agentmart.jobs")
 
 QUEUE = "default"
 
@@ -33,14 +37,20 @@ def job(
         @functools.wraps(function)
         def run(context: JobContext, *, request_id: str = "", **arguments: Any) -> None:
             token = request_id_var.set(request_id)
+            began = time.monotonic()
+            outcome = "done"
             try:
                 function(**arguments)
             except Exception as error:
                 # The worker's loop records the failure; here it only becomes visible to people.
+                outcome = "failed"
                 if give_up is not None and context.job.attempts + 1 >= attempts:
                     give_up(error=error, **arguments)
                 raise
             finally:
+                facts = {"job": name, "outcome": outcome, "attempt": context.job.attempts + 1}
+                duration = round((time.monotonic() - began) * 1000, 1)
+                logger.info("job", extra={**facts, **arguments, "duration_ms": duration})
                 close_old_connections()
                 request_id_var.reset(token)
 
