@@ -221,7 +221,7 @@ def _settings(**changes: str):
 
 def test_settings() -> None:
     settings = _settings()
-    assert settings.runtimes == {"embedded": {"socket_path": "/data/run/runtime.sock"}}
+    assert settings.runtimes == {"embedded": {"socket_path": "/data/run/runtime/runtime.sock"}}
     assert isinstance(settings.clock, SystemClock)
     assert settings.run_timeout == 60.0
     assert SECRET not in repr(settings)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from tests.gateway.support import (
     NOW,
@@ -23,12 +24,13 @@ from tests.gateway.support import (
 )
 
 from agentmart.config.database import DatabaseUrls
+from agentmart.contracts.usage import CallStatus
 from agentmart.gateway.app import create_app
 from agentmart.gateway.database import Database
 from agentmart.gateway.errors import Unavailable
-from agentmart.gateway.spool import Spool
-from agentmart.gateway.usage import started_of
-from agentmart.gateway.writer import UsageWriter
+from agentmart.gateway.spool import Spool, read_lines
+from agentmart.gateway.usage import Outcome, event_of, started_of
+from agentmart.gateway.writer import Batch, UsageWriter
 from agentmart.kit.ids import uuid7
 
 SUMS = ("events", "errors", "requests", "input_tokens", "output_tokens")
@@ -370,3 +372,48 @@ async def test_a_call_given_up_before_it_began_leaves_nothing(
     await writer.started(kept)
     assert await store.open_calls() == [kept.call_id]
     await writer.close(timeout=5)
+
+
+async def test_the_writer_goes_on_whatever_breaks(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement on a connection that was just ended may raise asyncpg's InternalClientError, or anything else."""
+    writer = UsageWriter(Database(fresh_database.gateway, timeout=2.0), Spool(tmp_path), wait=5.0)
+    writer.start()
+    failures: list[Exception] = [
+        asyncpg.InternalClientError("cannot switch to state 12"),
+        KeyError("a defect"),
+    ]
+    store_batch = writer._store
+
+    async def fail_first(batch: Batch) -> None:
+        if failures:
+            raise failures.pop()
+        await store_batch(batch)
+
+    monkeypatch.setattr(writer, "_store", fail_first)
+    row = started_of(issue().grant, uuid7(NOW), uuid7(NOW))
+    await writer.started(row)
+    assert not failures
+    assert await store.open_calls() == [row.call_id]
+    await writer.close(timeout=5)
+
+
+async def test_the_spool_is_kept_until_all_of_it_is_written(
+    fresh_database: DatabaseUrls, tmp_path: Path
+) -> None:
+    writer = UsageWriter(Database(fresh_database.gateway, timeout=2.0), Spool(tmp_path), wait=0.01)
+    outcome = Outcome(CallStatus.OK, "x")
+    first, second = (
+        event_of(issue().grant, uuid7(NOW), outcome, text="x", streamed=False, duration_ms=1, received_at=NOW)
+        for _ in range(2)
+    )
+    await writer.completed(first)  # the writer was not started: both go to the spool
+    await writer.completed(second)
+    (spool,) = tmp_path.glob("*.jsonl")
+    assert read_lines(spool.read_bytes()) == [first, second]
+    await writer._unspool([first])
+    assert read_lines(spool.read_bytes()) == [first, second]
+    await writer._unspool([second])
+    assert spool.read_bytes() == b""
+    await writer.close(timeout=1)

@@ -80,7 +80,8 @@ async def test_calls_and_streams(served: Served, client: httpx.AsyncClient) -> N
     async with client.stream("POST", INVOKE, json=body, headers=headers) as stream:
         lines = [line async for line in stream.aiter_lines() if line.startswith("data: ")]
     assert [json.loads(line[6:]).get("text") for line in lines] == ["héllo", " wörld", None]
-    assert len(await served.world.store.events()) == 2
+    assert [event["status"] for event in await served.world.store.events()] == ["ok", "ok"]
+    await served.world.settled()
 
 
 async def test_head_and_options(client: httpx.AsyncClient) -> None:
@@ -196,3 +197,15 @@ async def test_pipelined_requests_are_answered_in_order(served: Served) -> None:
     requests = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     answer = await served.raw(requests)
     assert answer.index(b"HTTP/1.1 200") < answer.index(b"HTTP/1.1 404")
+
+
+async def test_an_idle_connection_is_not_a_slow_head(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    for _ in range(2):
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in await reader.readuntil(b"}")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await reader.read(1)
+    writer.close()

@@ -7,7 +7,13 @@ from typing import Any
 
 import asyncpg
 
-FAILED = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError)
+FAILED = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresError,
+    asyncpg.InternalClientError,  # raised by a statement on a connection whose server side was just ended
+)
 """All that a statement or connection fails with: the database is away, going away, too slow, or refuses."""
 
 BAD_VALUE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError)

@@ -171,6 +171,8 @@ class Grants:
                 await self._beat(connection)
             except FAILED as error:
                 logger.warning("grant_changes_not_heard", extra={"error": type(error).__name__})
+            except Exception:  # the worker's outermost: it must go on listening
+                logger.exception("grant_listener_broke")
             finally:
                 self._distrust()
                 if connection is not None:

@@ -100,7 +100,6 @@ class Exchange:
         self._send = send
         self._send_timeout = send_timeout
         self._watcher: asyncio.Task[None] | None = None
-        self._finished = False
 
     def header(self, name: str) -> str | None:
         """Return a request header by its lower-case name; of several, the first."""
@@ -149,12 +148,11 @@ class Exchange:
     async def _watch(self, left: Callable[[], None]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if not self._finished:  # servers say the same after the answer's end
-            self.gone = True
-            left()
+        self.gone = True
+        left()
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching: after the answer's end servers report every caller as gone."""
         if self._watcher is not None:
             self._watcher.cancel()
 
@@ -199,7 +197,6 @@ class Exchange:
             await self._write(chunk, more=True)
             chunk = b""
         await self._deliver({"type": "http.response.body", "body": chunk, "more_body": more})
-        self._finished = not more
 
     async def _deliver(self, message: Message) -> None:
         if self.gone:

@@ -103,7 +103,7 @@ class UsageWriter:
                         OSError
                     ):  # said loudly where it is raised; the others still have their chance
                         await self._to_spool(event)
-        self._drop_connection()
+        self._give_up_connection()
         self._spool.close()
 
     async def started(self, row: CallStarted) -> None:
@@ -196,8 +196,10 @@ class UsageWriter:
                 logger.warning(
                     "usage_not_written", extra={"error": type(error).__name__, "records": len(batch)}
                 )
-                self.healthy = False
-                self._drop_connection()
+                self._give_up_connection()
+            except Exception:  # the worker's outermost: whatever broke, it must go on, or no call could end
+                logger.exception("usage_writer_broke")
+                self._give_up_connection()
             await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
             attempt += 1
         self.healthy = True
@@ -212,7 +214,8 @@ class UsageWriter:
         events = [event for event, _ in batch.events]
         await self._connection.fetchval(WRITE_BATCH, *batch_values(started, events, batch.delivered))
 
-    def _drop_connection(self) -> None:
+    def _give_up_connection(self) -> None:
+        self.healthy = False
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
