@@ -11,10 +11,12 @@ import copy
 import functools
 import json
 import logging
+import ssl
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from httpx._transports import default as httpx_transports
 from lfx.cli.runtime_variables import apply_global_vars_to_graph
 from lfx.events.event_manager import EventManager
 from lfx.graph.graph.base import Graph
@@ -72,6 +74,22 @@ def cache_component_classes() -> None:
     Saves most of a copy's time. The class is shared by the runs of one process, as installed modules are.
     """
     loading.eval_custom_component_code = functools.lru_cache(maxsize=512)(loading.eval_custom_component_code)
+
+
+def share_tls_context() -> None:
+    """Read the certificates once per process instead of twice per model client, most of a model run's time.
+
+    No TLS is spoken here: the egress is plain HTTP inside the child's own network.
+    """
+    module = vars(httpx_transports)
+    original = module["create_ssl_context"]
+    default = functools.cache(ssl.create_default_context)
+
+    def create(verify: Any = True, cert: Any = None, trust_env: bool = True) -> Any:
+        return default() if verify is True and cert is None else original(verify, cert, trust_env)
+
+    module["create_ssl_context"] = create
+    default()
 
 
 def allow_custom_code() -> None:

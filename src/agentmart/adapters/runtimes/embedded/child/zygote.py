@@ -69,6 +69,7 @@ def main(control_fd: int) -> None:
         flows.quiet()
         memory.install()
         flows.cache_component_classes()
+        flows.share_tls_context()
         installed = flows.Installed()
         cold = warmup.run(installed)
     except isolation.IsolationError as error:
