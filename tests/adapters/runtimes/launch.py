@@ -41,9 +41,9 @@ SECRET = "a-secret-of-the-parent"
 AS_USER = """
 set -e
 hold=$(mktemp -d); mount --bind "$1" "$hold"
-case "$1" in /root/*) mount -t tmpfs -o mode=755 tmpfs /root; mkdir -p "$1"; chmod -R 755 /root;; esac
+case "$1" in "$2"/*) mount -t tmpfs -o mode=755 tmpfs "$2"; mkdir -p "$1"; chmod -R 755 "$2";; esac
 mount --bind "$hold" "$1"
-shift
+shift 2
 exec setpriv --reuid 12345 --regid 12345 --clear-groups "$@"
 """
 
@@ -103,7 +103,7 @@ def launched(
     command = [sys.executable, "-c", MAIN, json.dumps(values), str(log)]
     if as_user:
         unshare = ["unshare", "-m", "--propagation", "private", "bash", "-c", AS_USER, "as-user"]
-        command = [*unshare, sys.base_prefix, *command]
+        command = [*unshare, sys.base_prefix, str(Path.home()), *command]
     environment = {**os.environ, "AGENTMART_TEST_SECRET": SECRET}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     running = Running(process, folder / "run" / "runtime.sock", folder / "state", log)
