@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentmart.adapters.runtimes import Deployment
+from agentmart.kit.logs import request_id_var
 from agentmart.resources.models import AgentConfig, PlanPeriod, Resource
 
 
@@ -17,6 +18,7 @@ def deployment_of(resource: Resource) -> Deployment:
         provider_id=resource.provider_customer_id.hex,
         flow=version.flow,
         trust="known" if version.trust == "known" else "custom",
+        request_id=request_id_var.get(),
     )
 
 

@@ -42,6 +42,7 @@ class Deployment:
     provider_id: str
     flow: dict[str, Any]  # the Langflow export as imported: secrets stripped, every node classed
     trust: Literal["known", "custom"]  # custom: carries code of its own, runs in a process of its own
+    request_id: str = ""  # of the request that asked for it; for log lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ class Parent:
             await asyncio.to_thread(self._deployments.put, record, deployment)
             if old is not None:
                 self._drop(old)
-        logger.info("deployed", extra={"deployment_id": record.deployment_id, "trust": record.trust})
+        facts = {"deployment_id": record.deployment_id, "trust": record.trust}
+        logger.info("deployed", extra={**facts, "request_id": deployment.request_id})
 
     async def remove(self, deployment_id: str) -> None:
         """Forget a deployment, its processes and its sessions."""
