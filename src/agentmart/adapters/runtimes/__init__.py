@@ -1,4 +1,4 @@
-"""Flow runtimes: embedded (lfx in sandboxed child processes) and the fake for tests."""
+"""Flow runtimes: embedded (lfx in sandboxed child processes), a Langflow server, and the fake for tests."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from agentmart.adapters.runtimes.base import (
 KINDS = {
     "embedded": "agentmart.adapters.runtimes.embedded.client.EmbeddedRuntime",
     "fake": "agentmart.adapters.runtimes.fake.FakeRuntime",
+    "langflow": "agentmart.adapters.runtimes.langflow.client.LangflowRuntime",
 }
 
 __all__ = [
