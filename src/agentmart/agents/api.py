@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from agentmart.agents import services
 from agentmart.agents.models import Agent
+from agentmart.contracts.runtimes import RUNTIMES
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_uuid
@@ -54,7 +55,7 @@ class AgentSerializer(ApiSerializer):
     customer = Relation(view_name="customer-detail", queryset=Customer.objects, required=False)
     customer_uuid = HexUUIDField(source="customer_id", read_only=True)
     state = serializers.CharField(read_only=True)
-    runtime = serializers.ChoiceField(choices=["embedded"], required=False)
+    runtime = serializers.ChoiceField(choices=RUNTIMES, required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=30)
     exposed = ExposedSerializer(many=True, required=False)
     latest_version = serializers.SerializerMethodField()

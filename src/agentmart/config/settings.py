@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from agentmart.contracts.environment import environment
+from agentmart.contracts.runtimes import new_runtime, runtime_parameters
 
 ENV = environment()
 
@@ -134,8 +135,8 @@ HOST = ENV.text("AGENTMART_HOST")
 GATEWAY_URL = ENV.text("AGENTMART_GATEWAY_URL") or f"http://{HOST}:{ENV.text('AGENTMART_GATEWAY_PORT')}"
 DEV_CLOCK = ENV.flag("AGENTMART_DEV_CLOCK")
 DEV_CLOCK_FILE = DATA_DIR / "dev-clock.json"
-RUNTIME_SOCKET = ENV.text("AGENTMART_RUNTIME_SOCKET") or str(DATA_DIR / "run" / "runtime" / "runtime.sock")
-ADAPTERS: dict[str, dict[str, dict[str, Any]]] = {"runtimes": {"embedded": {"socket_path": RUNTIME_SOCKET}}}
+ADAPTERS: dict[str, dict[str, dict[str, Any]]] = {"runtimes": runtime_parameters(ENV)}
+RUNTIME = new_runtime(ENV)
 AGENT_KEYS = {
     "SECRET_KEY": ENV.text("AGENT_KEYS_SECRET_KEY"),
     "ALGORITHM": ENV.text("AGENT_KEYS_ALGORITHM"),

@@ -116,6 +116,32 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     # -- runtime
     Setting(
+        "AGENTMART_RUNTIME",
+        "Runtime that new resources get: embedded, or langflow (a Langflow server); existing ones stay where they are.",
+        "embedded",
+    ),
+    Setting(
+        "LANGFLOW_RUNTIME_URL",
+        "Address of a Langflow server, 1.12 or newer, that runs flows; empty: none.",
+        "",
+        "url",
+        readers=("gateway", "worker"),
+    ),
+    Setting(
+        "LANGFLOW_RUNTIME_API_KEY",
+        "API key of a user of that server who has no other purpose.",
+        "",
+        secret=True,
+        readers=("gateway", "worker"),
+    ),
+    Setting(
+        "LANGFLOW_RUNTIME_TIMEOUT",
+        "Longest silence of that server, in seconds; an answer that is not streamed must have come by then.",
+        "30",
+        "int",
+        readers=("gateway", "worker"),
+    ),
+    Setting(
         "AGENTMART_RUNTIME_SOCKET",
         "Unix socket of the flow runtime; default DATA_DIR/run/runtime/runtime.sock.",
         "",

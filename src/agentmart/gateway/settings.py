@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentmart.contracts.environment import environment
+from agentmart.contracts.runtimes import runtime_parameters
 from agentmart.kit.clock import Clock, OffsetClock, SystemClock
 from agentmart.kit.env import BadSetting, Environment
 
@@ -30,9 +31,8 @@ class GatewaySettings:
 
     database_url: str = field(repr=False)
     keys: KeySettings
-    runtimes: dict[
-        str, dict[str, Any]
-    ]  # name in adapters.runtimes.KINDS → parameters; no other is ever built
+    # name in adapters.runtimes.KINDS → parameters, which may hold keys; no other is ever built
+    runtimes: dict[str, dict[str, Any]] = field(repr=False)
     data_dir: Path
     clock: Clock = field(default_factory=SystemClock)
     run_timeout: float = 60.0
@@ -63,12 +63,11 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         raise BadSetting(
             "AGENTMART_GATEWAY_DATABASE_URL must be the database's URL for the role agentmart_gateway"
         )
-    socket = env.text("AGENTMART_RUNTIME_SOCKET") or str(data_dir / "run" / "runtime" / "runtime.sock")
     dev_clock = env.flag("AGENTMART_DEV_CLOCK")
     return GatewaySettings(
         database_url=database_url,
         keys=_key_settings(env),
-        runtimes={"embedded": {"socket_path": socket}},
+        runtimes=runtime_parameters(env),
         data_dir=data_dir,
         clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
         run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from agentmart.agents.services import exposed_tweaks
@@ -40,7 +41,7 @@ def create_resource(
         offering=offering,
         plan=plan,
         flow_version_id=offering.flow_version_id,
-        runtime="embedded" if offering.flow_version_id else "",
+        runtime=settings.RUNTIME if offering.flow_version_id else "",
         name=name,
         created=now,
         modified=now,
@@ -97,6 +98,21 @@ def fail_resource(resource: Resource, message: str, *, actor: Actor, now: dateti
         now=now,
         action="resource.erred",
         error_message=message[:500],
+    )
+    return resource
+
+
+@transaction.atomic
+def resume_resource(resource: Resource, *, creating: bool, actor: Actor, now: datetime) -> Resource:
+    """Put an erred resource back into Creating, or Terminating, because its order is tried once more."""
+    transitions.move(
+        resource,
+        ResourceState.CREATING if creating else ResourceState.TERMINATING,
+        transitions=TRANSITIONS,
+        actor=actor,
+        now=now,
+        action="resource.resumed",
+        error_message="",
     )
     return resource
 
@@ -164,7 +180,7 @@ def update_config(
     for name, value in values.items():
         setattr(config, name, value)
     config.modified = now
-    config.save()
+    config.save(update_fields=[*values, "modified"])
     audit.record(
         "agent_config.updated", config, actor=actor, now=now, before=before, after=snapshot(config, *values)
     )
