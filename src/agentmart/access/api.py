@@ -66,7 +66,10 @@ class KeyedAgentConfigViewSet(AgentConfigViewSet):
     def api_keys(self, request: Request, **kwargs: Any) -> Response:
         """List the agent's keys, or make one: the only answer that ever holds its text."""
         config = self.get_object()
-        if request.method == "GET":
+        if request.method in ("GET", "HEAD"):
+            require(
+                self.actor, "key.see", customer_id=config.customer_id, project_id=config.resource.project_id
+            )
             page = self.page_of(self._keys(config).order_by("-created", "id"))
             return self.get_paginated_response([self._key(key) for key in page])
         require(
@@ -96,6 +99,12 @@ class KeyedAgentConfigViewSet(AgentConfigViewSet):
         return ApiKeySerializer(key, context=self.get_serializer_context()).data
 
 
+class BlockSerializer(serializers.Serializer[Any]):
+    """Why a customer is blocked."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
 class CustomerViewSet(IdentityCustomerViewSet):
     """Customers, with blocking (which reaches their keys)."""
 
@@ -111,9 +120,9 @@ class CustomerViewSet(IdentityCustomerViewSet):
 
     def _set_blocked(self, blocked: bool) -> Response:
         """Change and answer."""
-        reason = str(self.payload.get("reason", ""))[:300]
-        customer = services.set_blocked(
-            self.get_object(), blocked, reason=reason, actor=self.actor, now=self.now
-        )
+        customer = self.get_object()
+        require(self.actor, "customer.block", customer_id=customer.id)
+        reason = self.body(BlockSerializer).get("reason", "")
+        customer = services.set_blocked(customer, blocked, reason=reason, actor=self.actor, now=self.now)
         word = "blocked" if blocked else "not blocked"
         return Response({"detail": f"{customer.name} is {word}.", "blocked": customer.blocked})

@@ -13,15 +13,14 @@ from django.db.models import QuerySet
 
 from agentmart.access.keys import Claims, Signing, make_key
 from agentmart.access.models import ApiKey, GrantRow
-from agentmart.catalog.models import Offering
 from agentmart.catalog.selectors import plan_limits
 from agentmart.catalog.states import OfferingState
 from agentmart.contracts.grants import GrantState
 from agentmart.contracts.keys import SCOPES, SECRET, hash_key
 from agentmart.contracts.tables import GRANT_CHANNEL
+from agentmart.identity import services as identity
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import require
-from agentmart.identity.services import require_not_blocked
 from agentmart.infra import audit, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, Invalid
@@ -52,9 +51,10 @@ def issue_key(
 
     Raises Forbidden, CustomerBlocked (409), Conflict (resource not OK), Invalid (expires_at in the past).
     """
+    require(actor, "key.write", customer_id=config.customer_id, project_id=config.resource.project_id)
+    config = _locked(config)
     resource = config.resource
-    require(actor, "key.write", customer_id=config.customer_id, project_id=resource.project_id)
-    require_not_blocked(resource.customer)
+    identity.require_not_blocked(resource.customer)
     if resource.state != ResourceState.OK:
         raise Conflict(f"{resource.name} is {resource.state}; a key needs it OK.", code="wrong_state")
     expires = expires_at or now + timedelta(days=settings.KEY_EXPIRY_DAYS)
@@ -93,6 +93,16 @@ def issue_key(
     _notify(key_id.hex)
     audit.record("api_key.issued", key, actor=actor, now=now, after={"name": name, "scopes": list(scopes)})
     return key, text
+
+
+def _locked(config: AgentConfig) -> AgentConfig:
+    """Return the settings as they stand once nobody else can end the resource or block its customer.
+
+    Locks are taken resource first, then customer, by everybody who writes Grants.
+    """
+    Resource.objects.select_for_update(no_key=True).get(pk=config.resource_id)
+    Customer.objects.select_for_update(no_key=True).get(pk=config.customer_id)
+    return AgentConfig.objects.select_related("resource__customer", "resource__plan").get(pk=config.pk)
 
 
 def _sign(
@@ -148,8 +158,7 @@ def _notify(payload: str) -> None:
 def revoke_key(key: ApiKey, *, project_id: Any, actor: Actor, now: datetime) -> ApiKey:
     """End a key at once; revoking it again changes nothing."""
     require(actor, "key.revoke", customer_id=key.customer_id, project_id=project_id)
-    if key.revoked_at is None:
-        ApiKey.objects.filter(pk=key.pk).update(revoked_at=now, modified=now)
+    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now, modified=now):
         GrantRow.objects.filter(key_id=key.pk).update(state=GrantState.REVOKED)
         _notify(key.id.hex)
         audit.record("api_key.revoked", key, actor=actor, now=now)
@@ -159,8 +168,8 @@ def revoke_key(key: ApiKey, *, project_id: Any, actor: Actor, now: datetime) -> 
 
 def state_of(resource: Resource) -> GrantState:
     """Return what a live key of this resource may do now, the strongest reason first."""
-    if resource.state in (ResourceState.TERMINATING, ResourceState.TERMINATED):
-        return GrantState.TERMINATED
+    if resource.state not in (ResourceState.OK, ResourceState.UPDATING):
+        return GrantState.TERMINATED  # also Erred: its end was ordered, charges have stopped
     if resource.customer.blocked:
         return GrantState.CUSTOMER_BLOCKED
     if resource.offering.state == OfferingState.UNAVAILABLE:
@@ -174,12 +183,18 @@ def state_of(resource: Resource) -> GrantState:
 def publish_grants(resources: QuerySet[Resource]) -> int:
     """Bring the Grants of these resources in step with plan, settings and states; returns how many changed.
 
-    Runs with all tenants visible: what a key may do also depends on rows of the provider.
+    Runs with all tenants visible: what a key may do also depends on rows of the provider. The rows that decide
+    are locked first, or a Grant computed from older ones could be written over a newer one.
     """
     changed = 0
     with tenancy.elevated():
-        rows = resources.select_related("customer", "offering", "plan", "config")
-        for resource in rows.filter(config__isnull=False):
+        locked = list(
+            resources.order_by("pk").select_for_update(no_key=True).values_list("pk", "customer_id")
+        )
+        customers = {customer_id for _, customer_id in locked}
+        list(Customer.objects.filter(pk__in=customers).order_by("pk").select_for_update(no_key=True))
+        rows = Resource.objects.filter(pk__in=[pk for pk, _ in locked], config__isnull=False)
+        for resource in rows.select_related("customer", "offering", "plan", "config"):
             live = GrantRow.objects.filter(resource_id=resource.id).exclude(state=GrantState.REVOKED)
             ids = list(live.values_list("key_id", flat=True))
             changed += live.update(state=state_of(resource), **_facts(resource.config))
@@ -194,23 +209,13 @@ def set_blocked(
 ) -> Customer:
     """Block or unblock a customer, keys included; doing it twice changes nothing."""
     require(actor, "customer.block", customer_id=customer.id)
-    if customer.blocked != blocked:
-        customer.blocked = blocked
-        customer.blocked_reason = reason if blocked else ""
-        customer.modified = now
-        customer.save(update_fields=["blocked", "blocked_reason", "modified"])
-        action = "customer.blocked" if blocked else "customer.unblocked"
-        audit.record(
-            action, customer, actor=actor, now=now, customer_id=customer.id, after={"reason": reason}
-        )
-        publish_grants(Resource.objects.filter(customer=customer))
+    held = Resource.objects.filter(customer=customer)
+    list(
+        held.order_by("pk").select_for_update(no_key=True).values_list("pk")
+    )  # resources first, as everybody
+    if identity.set_blocked(customer, blocked, reason=reason, actor=actor, now=now):
+        publish_grants(held)
     return customer
-
-
-@transaction.atomic
-def publish_offering_grants(offering: Offering) -> int:
-    """Bring the Grants of every resource of an offering in step; returns how many changed."""
-    return publish_grants(Resource.objects.filter(offering=offering))
 
 
 @transaction.atomic

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentmart.agents import services
+from agentmart.agents import selectors, services
 from agentmart.agents.models import Agent
 from agentmart.contracts.runtimes import RUNTIMES
-from agentmart.identity.models import Customer
-from agentmart.identity.permissions import require
+from agentmart.identity.models import SELLERS, Customer
+from agentmart.identity.permissions import require, viewer
+from agentmart.infra.actors import Actor
 from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_uuid
 from agentmart.kit.errors import Invalid, NotFound
 
@@ -66,17 +68,16 @@ class AgentSerializer(ApiSerializer):
 
     def get_latest_version(self, agent: Agent) -> int | None:
         """Return the newest version's number."""
-        version = agent.latest_version
-        return version.version if version else None
+        number: int | None = agent.latest_number  # type: ignore[attr-defined]  # selectors.with_versions
+        return number
 
     def get_versions_count(self, agent: Agent) -> int:
         """Return how many versions were imported."""
-        return agent.versions.count()
+        return agent.versions_total or 0  # type: ignore[attr-defined]
 
     def get_tweakable(self, agent: Agent) -> list[dict[str, Any]]:
         """Return the newest version's fields that could be exposed."""
-        version = agent.latest_version
-        return version.tweakable if version else []
+        return agent.latest_tweakable or []  # type: ignore[attr-defined]
 
 
 class AgentUpdateSerializer(serializers.Serializer[Any]):
@@ -88,6 +89,14 @@ class AgentUpdateSerializer(serializers.Serializer[Any]):
     exposed = ExposedSerializer(many=True)
 
 
+class ImportSerializer(serializers.Serializer[Any]):
+    """A flow with a note; the flow itself (`flow`, alias `flow_data`) is read by the importer."""
+
+    flow = serializers.JSONField(required=False)
+    flow_data = serializers.JSONField(required=False)
+    note = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
 class AgentViewSet(ApiViewSet):
     """Agents of a provider."""
 
@@ -95,16 +104,27 @@ class AgentViewSet(ApiViewSet):
     serializer_class = AgentSerializer
     filters = {"customer_uuid": by_uuid("customer_id")}
 
+    def viewer(self) -> Actor:
+        """Return the actor; support and finance see no agents."""
+        return viewer(self.actor, "agent.see")
+
+    def visible(self) -> QuerySet[Any]:
+        """Return visible agents with what their answer says of versions."""
+        return selectors.with_versions(super().visible())
+
     def create(self, request: Request) -> Response:
         """Start an agent; without `customer` it belongs to the caller's only customer."""
+        named = self.named(AgentSerializer, "customer")
+        if named is not None:
+            require(self.actor, "agent.write", provider_id=named.id)
         body = self.body(AgentSerializer)
         customer = body.pop("customer", None) or self._only_customer()
         agent = services.create_agent(actor=self.actor, now=self.now, customer=customer, **body)
-        return self.answer(agent, status=201)
+        return self.answer(self.visible().get(pk=agent.pk), status=201)
 
     def _only_customer(self) -> Customer:
         """Return the caller's one customer; raises Invalid where the choice is open."""
-        ids = self.actor.customer_ids
+        ids = self.actor.customers_as(SELLERS)
         if len(ids) != 1:
             raise Invalid("Say which customer provides the agent.", field="customer")
         return Customer.objects.visible_to(self.actor).get(pk=next(iter(ids)))
@@ -112,7 +132,7 @@ class AgentViewSet(ApiViewSet):
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Change an agent."""
         agent = self.get_object()
-        require(self.actor, "agent.write", customer_id=agent.customer_id)
+        require(self.actor, "agent.write", provider_id=agent.customer_id)
         changes = self.body(AgentUpdateSerializer, partial=True)
         return self.answer(services.update_agent(agent, changes, actor=self.actor, now=self.now))
 
@@ -120,36 +140,34 @@ class AgentViewSet(ApiViewSet):
     def validate_flow(self, request: Request, **kwargs: Any) -> Response:
         """Say what an import would say; stores nothing and executes nothing."""
         agent = self.get_object()
-        require(self.actor, "agent.see", customer_id=agent.customer_id)
+        require(self.actor, "agent.see", provider_id=agent.customer_id)
         return Response(services.inspect(_flow_of(self.payload)).as_dict())
 
     @action(detail=True, methods=["post"])
     def import_flow(self, request: Request, **kwargs: Any) -> Response:
         """Import an export as the next version: 201, or 200 with the old version for the same content."""
         agent = self.get_object()
+        require(self.actor, "agent.write", provider_id=agent.customer_id)
+        note = self.body(ImportSerializer).get("note", "")
         version, created = services.import_flow(
-            agent,
-            _flow_of(self.payload),
-            note=str(self.payload.get("note", ""))[:300],
-            actor=self.actor,
-            now=self.now,
+            agent, _flow_of(self.payload), note=note, actor=self.actor, now=self.now
         )
         return Response(self._version(version), status=201 if created else 200)
 
     @action(detail=True, methods=["get"])
     def versions(self, request: Request, **kwargs: Any) -> Response:
         """List the imported versions, newest first."""
-        page = self.page_of(self.get_object().versions.order_by("-version"))
+        page = self.page_of(self.get_object().versions.defer("flow").order_by("-version"))
         return self.get_paginated_response([self._version(version) for version in page])
 
-    @action(detail=True, methods=["get"], url_path="versions/(?P<number>[0-9]+)")
+    @action(detail=True, methods=["get"], url_path="versions/(?P<number>[0-9]{1,9})")
     def version(self, request: Request, number: str, **kwargs: Any) -> Response:
         """Show one version; its flow only to those who manage the agent."""
         agent = self.get_object()
         version = agent.versions.filter(version=int(number)).first()
         if version is None:
             raise NotFound(f"Agent {agent.name} has no version {number}.")
-        require(self.actor, "agent.write", customer_id=agent.customer_id)
+        require(self.actor, "agent.write", provider_id=agent.customer_id)
         return Response({**self._version(version), "flow": version.flow})
 
     def _version(self, version: Any) -> dict[str, Any]:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from django.db import models
 
 from agentmart.agents.states import AgentState
-from agentmart.identity.models import Customer
+from agentmart.identity.models import SELLERS, Customer
+from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, ScopedQuerySet
 
+M = TypeVar("M", bound=models.Model)
 
-class AgentQuerySet(ScopedQuerySet["Agent"]):
-    """Agents, scoped by their provider."""
+
+class SellersQuerySet(ScopedQuerySet[M]):
+    """What a provider builds: seen by those who sell for it, and by operators."""
+
+    def visible_to(self, actor: Actor) -> SellersQuerySet[M]:
+        """Return the rows the actor may see."""
+        return self if actor.is_operator else self.filter(customer_id__in=actor.customers_as(SELLERS))
 
 
 class Agent(BaseModel):
@@ -24,7 +33,7 @@ class Agent(BaseModel):
     tags = models.JSONField(default=list)
     exposed = models.JSONField(default=list)  # [{node, field}]: what buyers may set, chosen by the provider
 
-    objects = AgentQuerySet.as_manager()
+    objects = SellersQuerySet["Agent"].as_manager()
 
     class Meta:
         db_table = "agents_agent"
@@ -34,12 +43,8 @@ class Agent(BaseModel):
 
     @property
     def latest_version(self) -> FlowVersion | None:
-        """Return the newest imported version, or None."""
-        return self.versions.order_by("-version").first()
-
-
-class FlowVersionQuerySet(ScopedQuerySet["FlowVersion"]):
-    """Versions, scoped by their provider."""
+        """Return the newest imported version (its flow is read when asked for), or None."""
+        return self.versions.defer("flow").order_by("-version").first()
 
 
 class FlowVersion(models.Model):
@@ -61,7 +66,7 @@ class FlowVersion(models.Model):
     created = models.DateTimeField()
     created_by = models.CharField(max_length=254)
 
-    objects = FlowVersionQuerySet.as_manager()
+    objects = SellersQuerySet["FlowVersion"].as_manager()
 
     class Meta:
         db_table = "agents_flow_version"

@@ -24,10 +24,12 @@ from agentmart.kit.ids import new_id
 
 @transaction.atomic
 def create_agent(*, actor: Actor, now: datetime, customer: Customer, name: str, **details: Any) -> Agent:
-    """Start an agent of a provider; raises Forbidden, or CustomerBlocked (409)."""
-    require(actor, "agent.write", customer_id=customer.id)
+    """Start an agent of a provider; raises Forbidden, CustomerBlocked (409), or Invalid (exposed: no flow yet)."""
+    require(actor, "agent.write", provider_id=customer.id)
     require_not_blocked(customer)
-    agent = Agent.objects.create(customer=customer, name=name, created=now, modified=now, **details)
+    agent = Agent(customer=customer, name=name, created=now, modified=now, **details)
+    _check_exposed(agent, agent.exposed)
+    agent.save(force_insert=True)
     audit.record("agent.created", agent, actor=actor, now=now, after={"name": name})
     return agent
 
@@ -35,20 +37,22 @@ def create_agent(*, actor: Actor, now: datetime, customer: Customer, name: str, 
 @transaction.atomic
 def update_agent(agent: Agent, changes: Mapping[str, Any], *, actor: Actor, now: datetime) -> Agent:
     """Change an agent's name, description, tags, or the fields buyers may set (`exposed`)."""
-    require(actor, "agent.write", customer_id=agent.customer_id)
+    require(actor, "agent.write", provider_id=agent.customer_id)
     if "exposed" in changes:
         _check_exposed(agent, changes["exposed"])
     before = snapshot(agent, *changes)
     for name, value in changes.items():
         setattr(agent, name, value)
     agent.modified = now
-    agent.save()
+    agent.save(update_fields=[*changes, "modified"])
     audit.record("agent.updated", agent, actor=actor, now=now, before=before, after=snapshot(agent, *changes))
     return agent
 
 
 def _check_exposed(agent: Agent, exposed: Sequence[Mapping[str, str]]) -> None:
     """Raise Invalid (field exposed) for a field that the newest version does not offer as tweakable."""
+    if not exposed:
+        return
     version = agent.latest_version
     offered = {(item["node"], item["field"]) for item in version.tweakable} if version else set()
     for item in exposed:
@@ -81,7 +85,7 @@ def import_flow(
     own that the operator has not allowed this provider; Forbidden; CustomerBlocked (409). Nothing is stored on
     refusal.
     """
-    require(actor, "agent.write", customer_id=agent.customer_id)
+    require(actor, "agent.write", provider_id=agent.customer_id)
     require_not_blocked(agent.customer)
     report = inspect(flow)
     report.require(custom_code_allowed=agent.customer.custom_code_allowed)

@@ -17,13 +17,24 @@ from agentmart.catalog import selectors, services
 from agentmart.catalog.models import TYPES, Category, Offering, Plan, PlanComponent, ServiceProvider
 from agentmart.catalog.states import OfferingState
 from agentmart.identity import selectors as identity
-from agentmart.identity.models import Customer
+from agentmart.identity.models import SELLERS, Customer
 from agentmart.identity.permissions import permitted, require
 from agentmart.infra.permissions import Anybody, LoggedIn
-from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_choice, by_uuid, fold
+from agentmart.infra.rest import (
+    ApiSerializer,
+    ApiViewSet,
+    HexUUIDField,
+    JsonObject,
+    Relation,
+    by_choice,
+    by_text,
+    by_uuid,
+    fold,
+)
 from agentmart.kit.errors import Forbidden, Invalid
-from agentmart.kit.money import decimal_text, money_text
+from agentmart.kit.money import CURRENCIES, decimal_text, money_text
 
+MAX_COUNT = 2**31 - 1
 UNITS = ("month", "quarter", "half_month", "day", "hour", "quantity", "year")
 
 
@@ -40,7 +51,7 @@ class CategorySerializer(ApiSerializer):
 
     def get_offering_count(self, category: Category) -> int:
         """Return how many active offerings stand on the shelf."""
-        return category.offerings.filter(state=OfferingState.ACTIVE).count()
+        return getattr(category, "active_offerings", 0)
 
 
 def public(view: Any) -> list[Any]:
@@ -59,6 +70,10 @@ class CategoryViewSet(ApiViewSet):
     def get_permissions(self) -> list[Any]:
         """Let visitors read."""
         return public(self)
+
+    def visible(self) -> QuerySet[Any]:
+        """Return categories with their number of offerings."""
+        return selectors.with_offering_counts(super().visible())
 
     def create(self, request: Request) -> Response:
         """Add a category."""
@@ -81,10 +96,10 @@ class ComponentPriceSerializer(serializers.Serializer[Any]):
 class LimitsSerializer(serializers.Serializer[Any]):
     """What a plan allows; a missing number means unlimited."""
 
-    requests_per_minute = serializers.IntegerField(required=False, min_value=1)
-    requests_per_month = serializers.IntegerField(required=False, min_value=1)
-    concurrent_requests = serializers.IntegerField(required=False, min_value=1)
-    max_context_tokens = serializers.IntegerField(required=False, min_value=1)
+    requests_per_minute = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
+    requests_per_month = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
+    concurrent_requests = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
+    max_context_tokens = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
     streaming = serializers.BooleanField(required=False)
     batch = serializers.BooleanField(required=False)
     priority = serializers.BooleanField(required=False)
@@ -97,10 +112,10 @@ class PlanBodySerializer(serializers.Serializer[Any]):
     description = serializers.CharField(required=False, allow_blank=True)
     unit = serializers.ChoiceField(choices=UNITS, required=False)
     unit_price = serializers.DecimalField(max_digits=20, decimal_places=10, min_value=0, required=False)
-    currency = serializers.RegexField(r"\A[A-Z]{3}\Z", required=False)
+    currency = serializers.ChoiceField(choices=sorted(CURRENCIES), required=False)
     components = ComponentPriceSerializer(many=True, required=False)
     limits = LimitsSerializer(required=False)
-    max_amount = serializers.IntegerField(required=False, min_value=1)
+    max_amount = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Read a yearly plan as twelve months."""
@@ -182,10 +197,13 @@ class PlanViewSet(ApiViewSet):
 
     def create(self, request: Request) -> Response:
         """Add a plan to an offering."""
+        named = self.named(PlanCreateSerializer, "offering")
+        if named is not None:
+            require(self.actor, "plan.write", provider_id=named.customer_id)
         body = self.body(PlanCreateSerializer)
         offering = body.pop("offering")
         plan = services.create_plan(offering, body, actor=self.actor, now=self.now)
-        return self.answer(plan, status=201)
+        return self.answer(self.visible().get(pk=plan.pk), status=201)
 
 
 class OfferingComponentSerializer(serializers.Serializer[Any]):
@@ -226,7 +244,7 @@ class OfferingSerializer(ApiSerializer):
     components = OfferingComponentSerializer(many=True, read_only=True)
     plans = PlanSerializer(many=True, read_only=True)
     is_orderable = serializers.SerializerMethodField()
-    custom_code = serializers.SerializerMethodField()
+    custom_code = serializers.BooleanField(read_only=True)
 
     def get_is_orderable(self, offering: Offering) -> bool:
         """Return whether somebody could order it now."""
@@ -234,9 +252,16 @@ class OfferingSerializer(ApiSerializer):
             not plan.archived for plan in offering.plans.all()
         )
 
-    def get_custom_code(self, offering: Offering) -> bool:
-        """Return whether the agent runs code of its provider's own (in a process of its own)."""
-        return bool(offering.plugin_options.get("custom_code", False))
+
+class PluginOptions(JsonObject):
+    """Settings of an offering's type; those we know are checked, others kept."""
+
+    def to_internal_value(self, data: Any) -> dict[Any, Any]:
+        """Return the options; refuses a flag that is no boolean."""
+        value = super().to_internal_value(data)
+        if not isinstance(value.get("require_provider_approval", True), bool):
+            raise serializers.ValidationError({"require_provider_approval": ["Must be a valid boolean."]})
+        return value
 
 
 class OfferingCreateSerializer(serializers.Serializer[Any]):
@@ -250,7 +275,7 @@ class OfferingCreateSerializer(serializers.Serializer[Any]):
     state = serializers.CharField(required=False)
     shared = serializers.BooleanField(required=False)
     billable = serializers.BooleanField(required=False)
-    plugin_options = serializers.DictField(required=False)
+    plugin_options = PluginOptions(required=False)
     components = OfferingComponentSerializer(many=True, required=False)
     plans = PlanBodySerializer(many=True, required=False)
 
@@ -258,7 +283,7 @@ class OfferingCreateSerializer(serializers.Serializer[Any]):
         """Accept the registered types and their aliases."""
         if value.lower() not in TYPES:
             raise serializers.ValidationError(
-                f"Unknown type {value}; use one of {', '.join(set(TYPES.values()))}."
+                f"Unknown type {value}; use one of {', '.join(sorted(set(TYPES.values())))}."
             )
         return TYPES[value.lower()]
 
@@ -268,6 +293,12 @@ class OfferingCreateSerializer(serializers.Serializer[Any]):
         if fold(value) not in states:
             raise serializers.ValidationError("An offering is created Draft or Active.")
         return states[fold(value)]
+
+
+class PauseSerializer(serializers.Serializer[Any]):
+    """Why an offering pauses."""
+
+    paused_reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
 STATE_NAMES = {fold(state.value): (state.value,) for state in OfferingState}
@@ -282,7 +313,7 @@ class OfferingViewSet(ApiViewSet):
         "state": by_choice("state", STATE_NAMES),
         "category_uuid": by_uuid("category_id"),
         "customer_uuid": by_uuid("customer_id"),
-        "name": lambda rows, values: rows.filter(name__icontains=values[0]),
+        "name": by_text("name"),
     }
 
     def get_permissions(self) -> list[Any]:
@@ -295,9 +326,13 @@ class OfferingViewSet(ApiViewSet):
 
     def create(self, request: Request) -> Response:
         """Add an offering; `state: Active` for whoever may activate."""
+        named = self.named(OfferingCreateSerializer, "customer") or self._default_customer()
+        if named is not None:
+            require(self.actor, "offering.create", provider_id=named.id)
         body = self.body(OfferingCreateSerializer)
-        customer = body.pop("customer", None) or identity.operator_customer()
-        require(self.actor, "offering.edit", customer_id=customer.id)
+        customer = body.pop("customer", named)
+        if customer is None:
+            raise Invalid("Say which customer provides the offering.", field="customer")
         state = body.pop("state", OfferingState.DRAFT)
         if state == OfferingState.ACTIVE and not permitted(self.actor, "offering.activate"):
             raise Forbidden("Only staff and catalog managers may create an offering as Active.")
@@ -305,6 +340,13 @@ class OfferingViewSet(ApiViewSet):
         if state == OfferingState.ACTIVE:
             services.change_state(offering, "activate", actor=self.actor, now=self.now)
         return self.answer(self.visible().get(pk=offering.pk), status=201)
+
+    def _default_customer(self) -> Customer | None:
+        """Return who provides an offering without `customer`: operators' own, or the caller's only one."""
+        if self.actor.is_operator:
+            return identity.operator_customer()
+        mine = Customer.objects.visible_to(self.actor).filter(id__in=self.actor.customers_as(SELLERS))[:2]
+        return mine[0] if len(mine) == 1 else None
 
     @action(detail=True, methods=["get"])
     def plans(self, request: Request, **kwargs: Any) -> Response:
@@ -328,7 +370,7 @@ class OfferingViewSet(ApiViewSet):
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
         """Active → Paused."""
-        return self._change("pause", paused_reason=str(self.payload.get("paused_reason", ""))[:300])
+        return self._change("pause", paused_reason=self.body(PauseSerializer).get("paused_reason", ""))
 
     @action(detail=True, methods=["post"])
     def unpause(self, request: Request, **kwargs: Any) -> Response:
@@ -385,12 +427,12 @@ class ServiceProviderViewSet(ApiViewSet):
 class PublishSerializer(serializers.Serializer[Any]):
     """How an agent is offered."""
 
-    version = serializers.IntegerField(required=False, min_value=1)
+    version = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
     category = Relation(view_name="marketplace-category-detail", queryset=Category.objects, required=False)
     plans = PlanBodySerializer(many=True, required=False)
     name = serializers.CharField(required=False, max_length=150)
     description = serializers.CharField(required=False, allow_blank=True)
-    plugin_options = serializers.DictField(required=False)
+    plugin_options = PluginOptions(required=False)
 
 
 class ProviderAgentSerializer(AgentSerializer):
@@ -401,7 +443,7 @@ class ProviderAgentSerializer(AgentSerializer):
 
     def get_offering_uuid(self, agent: Agent) -> str | None:
         """Return the offering's uuid."""
-        offering = selectors.offering_of(agent)
+        offering: Offering | None = getattr(agent, "offering", None)
         return offering.uuid if offering else None
 
     def get_offering(self, agent: Agent) -> str | None:
@@ -414,13 +456,14 @@ class ProviderAgentSerializer(AgentSerializer):
 class ProviderAgentViewSet(AgentViewSet):
     """Agents of a provider, with publishing."""
 
+    queryset = Agent.objects.select_related("customer", "offering")
     serializer_class = ProviderAgentSerializer
 
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, **kwargs: Any) -> Response:
         """Offer the agent (or a new version of it) with plans."""
         agent = self.get_object()
-        require(self.actor, "agent.write", customer_id=agent.customer_id)
+        require(self.actor, "agent.write", provider_id=agent.customer_id)
         body = self.body(PublishSerializer)
         offering = services.publish_agent(
             agent,
@@ -432,6 +475,7 @@ class ProviderAgentViewSet(AgentViewSet):
             **body,
         )
         address = request.build_absolute_uri(f"/api/marketplace-provider-offerings/{offering.uuid}/")
+        agent.refresh_from_db(fields=["state"])
         return Response(
             {
                 "detail": "Waiting for review." if offering.review else "Published.",
@@ -447,7 +491,7 @@ class ProviderAgentViewSet(AgentViewSet):
         """Return the version to publish, None for the newest; raises Invalid for a number that does not exist."""
         if number is None:
             return None
-        version = agent.versions.filter(version=number).first()
+        version = agent.versions.defer("flow").filter(version=number).first()
         if version is None:
             raise Invalid(f"The agent has no version {number}.", field="version")
         return version

@@ -8,7 +8,7 @@ from django.db import models
 
 from agentmart.agents.models import Agent, FlowVersion
 from agentmart.catalog.states import OfferingState
-from agentmart.identity.models import Customer
+from agentmart.identity.models import SELLERS, Customer
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, ScopedQuerySet
 
@@ -60,18 +60,24 @@ class ServiceProvider(BaseModel):
 
 
 class OfferingQuerySet(ScopedQuerySet["Offering"]):
-    """Offerings: active ones are everybody's, the rest their provider's and the operators'."""
+    """Offerings: active ones are for everybody, paused ones for holders, the rest for providers and operators."""
 
     def visible_to(self, actor: Actor) -> OfferingQuerySet:
         """Return the offerings the actor may see."""
         if actor.is_operator:
             return self
         public = models.Q(state=OfferingState.ACTIVE, shared=True)
-        return self.filter(public | models.Q(customer_id__in=actor.customer_ids))
+        mine = models.Q(customer_id__in=actor.customers_as(SELLERS))
+        if actor.is_anonymous:
+            return self.filter(public)
+        held = Offering.objects.filter(
+            state=OfferingState.PAUSED, resources__customer_id__in=actor.customer_ids
+        ).values("id")
+        return self.filter(public | mine | models.Q(id__in=held))
 
     def managed_by(self, actor: Actor) -> OfferingQuerySet:
         """Return the offerings the actor runs: all for operators, their own for providers."""
-        return self if actor.is_operator else self.filter(customer_id__in=actor.customer_ids)
+        return self if actor.is_operator else self.filter(customer_id__in=actor.customers_as(SELLERS))
 
 
 class Offering(BaseModel):
@@ -92,6 +98,7 @@ class Offering(BaseModel):
     plugin_options = models.JSONField(default=dict)
     agent = models.OneToOneField(Agent, on_delete=models.PROTECT, null=True, related_name="offering")
     flow_version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    custom_code = models.BooleanField(default=False)  # of flow_version, which only its provider may read
 
     objects = OfferingQuerySet.as_manager()
 

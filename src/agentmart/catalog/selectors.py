@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 
-from agentmart.agents.models import Agent
-from agentmart.catalog.models import Offering, Plan, PlanComponent
+from agentmart.catalog.models import Category, Offering, Plan, PlanComponent
 from agentmart.catalog.price_json import price_from_json
 from agentmart.catalog.pricing import Fixed, Package, PerUnit, Tiered
+from agentmart.catalog.states import OfferingState
 from agentmart.infra.actors import Actor
 
 
@@ -29,9 +29,11 @@ def managed_offerings(actor: Actor) -> QuerySet[Offering]:
     return with_plans(Offering.objects.managed_by(actor))
 
 
-def offering_of(agent: Agent) -> Offering | None:
-    """Return the offering that an agent is sold as, None before it is published."""
-    return Offering.objects.filter(agent=agent).first()
+def with_offering_counts(categories: Any) -> QuerySet[Category]:
+    """Return categories with `active_offerings`: how many public offerings stand on the shelf."""
+    public = Q(offerings__state=OfferingState.ACTIVE, offerings__shared=True)
+    rows: QuerySet[Category] = categories.annotate(active_offerings=Count("offerings", filter=public))
+    return rows
 
 
 def unit_price_of(component: PlanComponent) -> Decimal | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from agentmart.agents import states as agent_states
@@ -27,9 +27,9 @@ from agentmart.catalog.states import TRANSITIONS, OfferingState
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import permitted, require
 from agentmart.identity.services import require_not_blocked
-from agentmart.infra import audit, tenancy, transitions
+from agentmart.infra import audit, transitions
 from agentmart.infra.actors import Actor
-from agentmart.kit.errors import Conflict, Forbidden, Invalid
+from agentmart.kit.errors import Conflict, Invalid
 from agentmart.kit.ids import new_id
 
 BUILTIN_COMPONENTS = (
@@ -38,6 +38,15 @@ BUILTIN_COMPONENTS = (
     ("input_tokens", "Input tokens", "token", "usage"),
     ("output_tokens", "Output tokens", "token", "usage"),
 )
+
+
+MAX_AMOUNT = 2**31 - 1
+
+
+class CustomCodeNotAllowed(Conflict):
+    """The version carries code that the operator does not allow this provider."""
+
+    code = "permission_required"
 
 
 class NothingToPublish(Conflict):
@@ -58,13 +67,11 @@ def create_category(*, actor: Actor, now: datetime, title: str, description: str
 @transaction.atomic
 def register_provider(customer: Customer, *, actor: Actor, now: datetime) -> ServiceProvider:
     """Make a customer a service provider; returns the existing row where it is one already."""
-    found = ServiceProvider.objects.filter(customer=customer).first()
-    if found is not None:
-        return found
-    provider = ServiceProvider.objects.create(
-        customer=customer, name=customer.name, created=now, modified=now
+    provider, created = ServiceProvider.objects.get_or_create(
+        customer=customer, defaults={"name": customer.name, "created": now, "modified": now}
     )
-    audit.record("service_provider.registered", provider, actor=actor, now=now)
+    if created:
+        audit.record("service_provider.registered", provider, actor=actor, now=now)
     return provider
 
 
@@ -82,44 +89,55 @@ def create_offering(
     **details: Any,
 ) -> Offering:
     """Add an offering in Draft with its components and plans; raises Forbidden, Invalid, CustomerBlocked (409)."""
-    require(actor, "offering.edit", customer_id=customer.id)
+    require(actor, "offering.create", provider_id=customer.id)
     require_not_blocked(customer)
-    offering = Offering.objects.create(
-        customer=customer,
-        service_provider=register_provider(customer, actor=actor, now=now),
-        category=category,
-        name=name,
-        slug=_free_slug(name),
-        type=type,
-        created=now,
-        modified=now,
-        **details,
+    offering = _insert(
+        Offering(customer=customer, category=category, name=name, type=type, **details), actor=actor, now=now
     )
-    audit.record("offering.created", offering, actor=actor, now=now, after={"name": name, "type": type})
-    if type == AGENT_TYPE:
+    _add_components(offering, components, now=now)
+    for index, plan in enumerate(plans):
+        _add_plan(offering, plan, actor=actor, now=now, path=f"plans[{index}].")
+    return offering
+
+
+def _insert(offering: Offering, *, actor: Actor, now: datetime) -> Offering:
+    """Write an offering of its customer, under a slug that no other one has, with its built-in components."""
+    offering.service_provider = register_provider(offering.customer, actor=actor, now=now)
+    offering.created = offering.modified = now
+    offering.slug = slugify(offering.name)[:60] or "offering"
+    try:
+        with transaction.atomic():
+            offering.save(force_insert=True)
+    except IntegrityError as error:
+        if "slug" not in str(error):
+            raise
+        offering.slug = f"{offering.slug}-{new_id().hex[:8]}"
+        offering.save(force_insert=True)
+    after = {"name": offering.name, "type": offering.type}
+    audit.record("offering.created", offering, actor=actor, now=now, after=after)
+    if offering.type == AGENT_TYPE:
         for kind, title, unit, billing in BUILTIN_COMPONENTS:
             _add_component(offering, kind, title, unit, billing, builtin=True, now=now)
-    for component in components:
+    return offering
+
+
+def _add_components(offering: Offering, components: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
+    """Add the components that the offering brings besides the built-in ones; raises Invalid for one named twice."""
+    taken = set(offering.components.values_list("type", flat=True))
+    for index, component in enumerate(components):
+        kind = component["type"]
+        if kind in taken:
+            raise Invalid(f"The offering has a component {kind} already.", field=f"components[{index}].type")
+        taken.add(kind)
         _add_component(
             offering,
-            component["type"],
+            kind,
             component["name"],
             component.get("measured_unit", ""),
             component["billing_type"],
             builtin=False,
             now=now,
         )
-    for plan in plans:
-        create_plan(offering, plan, actor=actor, now=now)
-    return offering
-
-
-def _free_slug(name: str) -> str:
-    """Return a slug made of the name that no offering has yet."""
-    base = slugify(name)[:60] or "offering"
-    with tenancy.elevated():
-        taken = Offering.objects.filter(slug=base).exists()
-    return f"{base}-{new_id().hex[:8]}" if taken else base
 
 
 def _add_component(
@@ -142,9 +160,16 @@ def _add_component(
 def create_plan(offering: Offering, plan: Mapping[str, Any], *, actor: Actor, now: datetime) -> Plan:
     """Add a plan: `unit_price` is the base fee; `components` price what is measured.
 
-    Raises Invalid naming the component and field at fault.
+    Raises Forbidden, or Invalid naming the component and field at fault.
     """
-    require(actor, "plan.write", customer_id=offering.customer_id)
+    require(actor, "plan.write", provider_id=offering.customer_id)
+    return _add_plan(offering, plan, actor=actor, now=now)
+
+
+def _add_plan(
+    offering: Offering, plan: Mapping[str, Any], *, actor: Actor, now: datetime, path: str = ""
+) -> Plan:
+    """Write a plan with its prices; `path` is where it lies in the request ("plans[0].")."""
     row = Plan.objects.create(
         offering=offering,
         name=plan["name"],
@@ -158,17 +183,23 @@ def create_plan(offering: Offering, plan: Mapping[str, Any], *, actor: Actor, no
         modified=now,
     )
     by_type = {component.type: component for component in offering.components.all()}
-    prices = [dict(item) for item in plan.get("components", ())]
+    prices = [(f"{path}components[{index}]", item) for index, item in enumerate(plan.get("components", ()))]
     if plan.get("unit_price") is not None:
-        if any(item["type"] == "base" for item in prices):
-            raise Invalid("Give the base fee once: as unit_price, or as component base.", field="unit_price")
+        if any(item["type"] == "base" for _, item in prices):
+            raise Invalid(
+                "Give the base fee once: as unit_price, or as component base.", field=f"{path}unit_price"
+            )
         if "base" not in by_type:
             by_type["base"] = _add_component(
                 offering, "base", "Base fee", row.unit, "fixed", builtin=False, now=now
             )
-        prices.insert(0, {"type": "base", "price": plan["unit_price"]})
-    for index, item in enumerate(prices):
-        _price_component(row, item, by_type, field=f"components[{index}]", now=now)
+        prices.insert(0, (f"{path}unit_price", {"type": "base", "price": plan["unit_price"]}))
+    seen: set[str] = set()
+    for field, item in prices:
+        if item["type"] in seen:
+            raise Invalid(f"The plan prices {item['type']} twice.", field=f"{field}.type")
+        seen.add(item["type"])
+        _price_component(row, item, by_type, field=field, now=now)
     audit.record(
         "plan.created", row, actor=actor, now=now, customer_id=offering.customer_id, after={"name": row.name}
     )
@@ -190,11 +221,14 @@ def _price_component(
         raise Invalid(f"The offering has no component {item['type']}; it has {known}.", field=f"{field}.type")
     fixed = component.billing_type != "usage"
     price = price_from_json(item, path=field, fixed=fixed)
+    amount = int(price.model.amount) if isinstance(price.model, Fixed) else 0
+    if amount > MAX_AMOUNT:
+        raise Invalid(f"The amount may be at most {MAX_AMOUNT}.", field=f"{field}.amount")
     PlanComponent.objects.create(
         plan=plan,
         component=component,
         offering_id=plan.offering_id,
-        amount=int(price.model.amount) if isinstance(price.model, Fixed) else 0,
+        amount=amount,
         price=price_to_json(price),
         created=now,
         modified=now,
@@ -216,8 +250,8 @@ def change_state(offering: Offering, verb: str, *, actor: Actor, now: datetime, 
     """Carry out `activate`, `pause`, `unpause`, `archive` or `draft`; 409 from a state that does not allow it."""
     target, operation, action = ACTIONS[verb]
     direct = verb == "activate" and settings.PROVIDER_PUBLISH == "direct"
-    if not (direct and permitted(actor, "offering.edit", customer_id=offering.customer_id)):
-        require(actor, operation, customer_id=offering.customer_id)
+    if not (direct and permitted(actor, "offering.edit", provider_id=offering.customer_id)):
+        require(actor, operation, provider_id=offering.customer_id)
     source = SOURCES.get(verb)
     if source is not None and offering.state != source:
         raise transitions.IllegalTransition(
@@ -245,24 +279,35 @@ def publish_agent(
     """Offer an agent's version: creates the offering the first time, afterwards updates it and adds plans.
 
     Buyers keep the version they have. Under review it stays Draft until an operator activates it.
-    Raises NothingToPublish (409) without version or plan, Invalid (category) the first time without one.
+    Raises NothingToPublish (409) without version or plan, CustomCodeNotAllowed (409), CustomerBlocked (409),
+    Invalid (category) the first time without one.
     """
-    require(actor, "agent.write", customer_id=agent.customer_id)
+    require(actor, "agent.write", provider_id=agent.customer_id)
+    agent = Agent.objects.select_for_update().get(pk=agent.pk)
+    require_not_blocked(agent.customer)
     version = version or agent.latest_version
     if version is None:
         raise NothingToPublish(f"Import a flow into {agent.name} first.")
+    _require_trust(agent, version)
     offering = Offering.objects.filter(agent=agent).first()
     if offering is None:
-        offering = _first_publication(
-            agent, actor=actor, now=now, category=category, plans=plans, details=details
-        )
-    else:
-        for plan in plans:
-            create_plan(offering, plan, actor=actor, now=now)
-        Offering.objects.filter(pk=offering.pk).update(modified=now, **details)
+        offering = _first_publication(agent, actor=actor, now=now, category=category, details=details)
+    elif category is not None:
+        details["category"] = category
+    for index, plan in enumerate(plans):
+        _add_plan(offering, plan, actor=actor, now=now, path=f"plans[{index}].")
     if not offering.plans.filter(archived=False).exists():
         raise NothingToPublish(f"Give {agent.name} at least one plan.")
-    Offering.objects.filter(pk=offering.pk).update(flow_version=version, modified=now)
+    details |= {"flow_version": version, "custom_code": version.trust != "known", "modified": now}
+    Offering.objects.filter(pk=offering.pk).update(**details)
+    offering.refresh_from_db()
+    audit.record(
+        "offering.published",
+        offering,
+        actor=actor,
+        now=now,
+        after={"version": version.version, "custom_code": offering.custom_code},
+    )
     if agent.state != agent_states.AgentState.PUBLISHED:
         transitions.move(
             agent,
@@ -272,38 +317,37 @@ def publish_agent(
             now=now,
             action="agent.published",
         )
-    offering.refresh_from_db()
     if settings.PROVIDER_PUBLISH == "direct" and offering.state == OfferingState.DRAFT:
         change_state(offering, "activate", actor=actor, now=now)
     return offering
 
 
+def _require_trust(agent: Agent, version: FlowVersion) -> None:
+    """Raise CustomCodeNotAllowed for a version that needs a permission its provider does not have (any more)."""
+    if version.trust == "known" or agent.customer.custom_code_allowed:
+        return
+    nodes = [node["id"] for node in version.nodes if node["custom_code"] or node["capabilities"]]
+    raise CustomCodeNotAllowed(
+        f"Version {version.version} of {agent.name} needs permission for code of its own (nodes "
+        f"{', '.join(nodes)}); an operator must allow it for {agent.customer.name}.",
+        extra={"version": version.version, "nodes": nodes},
+    )
+
+
 def _first_publication(
-    agent: Agent,
-    *,
-    actor: Actor,
-    now: datetime,
-    category: Category | None,
-    plans: Sequence[Mapping[str, Any]],
-    details: Mapping[str, Any],
+    agent: Agent, *, actor: Actor, now: datetime, category: Category | None, details: Mapping[str, Any]
 ) -> Offering:
     """Create the agent's offering, in Draft and waiting for review where the installation asks for it."""
     if category is None:
         raise Invalid("Say in which category the agent is offered.", field="category")
-    if not plans:
-        raise NothingToPublish(f"Give {agent.name} at least one plan.")
-    review = "pending" if settings.PROVIDER_PUBLISH == "review" else ""
     values = {"name": agent.name, "description": agent.description, **details}
-    return create_offering(
+    review = "pending" if settings.PROVIDER_PUBLISH == "review" else ""
+    return _insert(
+        Offering(
+            customer=agent.customer, category=category, type=AGENT_TYPE, agent=agent, review=review, **values
+        ),
         actor=actor,
         now=now,
-        customer=agent.customer,
-        category=category,
-        type=AGENT_TYPE,
-        plans=plans,
-        agent=agent,
-        review=review,
-        **values,
     )
 
 
@@ -313,9 +357,3 @@ def require_orderable(offering: Offering, plan: Plan | None) -> None:
         raise Conflict(
             f"{offering.name} cannot be ordered now.", code="not_orderable", extra={"state": offering.state}
         )
-
-
-def require_manager(actor: Actor, offering: Offering) -> None:
-    """Raise Forbidden unless the actor runs the offering."""
-    if not permitted(actor, "offering.edit", customer_id=offering.customer_id):
-        raise Forbidden("You do not have permission to perform this action.")

@@ -12,22 +12,10 @@ from rest_framework.validators import UniqueValidator
 
 from agentmart.identity import services
 from agentmart.identity.models import Customer, Project, Role, User
-from agentmart.identity.permissions import require
-from agentmart.infra.actors import system_actor
-from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_uuid
-
-FLAG = {"true": True, "1": True, "false": False, "0": False}
-
-
-def by_flag(column: str) -> Any:
-    """Return a filter on a yes/no column."""
-
-    def apply(rows: Any, values: list[str]) -> Any:
-        if values[0].lower() not in FLAG:
-            raise serializers.ValidationError({column: ["Must be a valid boolean."]})
-        return rows.filter(**{column: FLAG[values[0].lower()]})
-
-    return apply
+from agentmart.identity.permissions import require, viewer
+from agentmart.infra.actors import Actor, system_actor
+from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_flag, by_text, by_uuid
+from agentmart.kit.money import CURRENCIES
 
 
 class CustomerSerializer(ApiSerializer):
@@ -43,7 +31,7 @@ class CustomerSerializer(ApiSerializer):
     country = serializers.RegexField(r"\A([A-Z]{2})?\Z", required=False, allow_blank=True)
     vat_code = serializers.CharField(required=False, allow_blank=True, max_length=20)
     address = serializers.CharField(required=False, allow_blank=True, max_length=300)
-    currency = serializers.RegexField(r"\A[A-Z]{3}\Z", required=False)
+    currency = serializers.ChoiceField(choices=sorted(CURRENCIES), required=False)
     custom_code_allowed = serializers.BooleanField(required=False)
     blocked = serializers.BooleanField(read_only=True)
     archived = serializers.BooleanField(read_only=True)
@@ -68,7 +56,7 @@ class CustomerViewSet(ApiViewSet):
     queryset = Customer.objects
     serializer_class = CustomerSerializer
     filters = {
-        "name": lambda rows, values: rows.filter(name__icontains=values[0]),
+        "name": by_text("name"),
         "blocked": by_flag("blocked"),
         "archived": by_flag("archived"),
     }
@@ -132,11 +120,14 @@ class ProjectViewSet(ApiViewSet):
     filters = {
         "customer": by_uuid("customer_id"),
         "customer_uuid": by_uuid("customer_id"),
-        "name": lambda rows, values: rows.filter(name__icontains=values[0]),
+        "name": by_text("name"),
     }
 
     def create(self, request: Request) -> Response:
         """Add a project."""
+        customer = self.named(ProjectSerializer, "customer")
+        if customer is not None:
+            require(self.actor, "project.create", customer_id=customer.id)
         body = self.body(ProjectSerializer)
         return self.answer(services.create_project(actor=self.actor, now=self.now, **body), status=201)
 
@@ -144,7 +135,7 @@ class ProjectViewSet(ApiViewSet):
     def add_user(self, request: Request, **kwargs: Any) -> Response:
         """Give a person a role in the project."""
         project = self.get_object()
-        require(self.actor, "member.write", customer_id=project.customer_id)
+        require(self.actor, "member.write_in_project", customer_id=project.customer_id, project_id=project.id)
         return add_member(self, customer=project.customer, project=project)
 
 
@@ -183,6 +174,10 @@ class UserViewSet(ApiViewSet):
     queryset = User.objects
     serializer_class = UserSerializer
     ordering = ("username", "id")
+
+    def viewer(self) -> Actor:
+        """Return the actor; only staff and support see everybody."""
+        return viewer(self.actor, "user.see")
 
     def create(self, request: Request) -> Response:
         """Add a person."""

@@ -24,6 +24,11 @@ class Role(models.TextChoices):
     OFFERING_MANAGER = "OFFERING.MANAGER"
 
 
+BUYERS = frozenset({Role.CUSTOMER_OWNER, Role.CUSTOMER_MANAGER, Role.CUSTOMER_SUPPORT})
+"""Roles that see all projects of their customer and what it bought."""
+SELLERS = frozenset({Role.CUSTOMER_OWNER, Role.OFFERING_MANAGER})
+"""Roles that see what their customer sells: agents, drafts, orders of its offerings."""
+
 OPERATOR_FLAGS = {
     "is_staff": "staff",
     "is_support": "support",
@@ -124,7 +129,7 @@ class ProjectQuerySet(ScopedQuerySet["Project"]):
         """Return the projects the actor may see."""
         if actor.is_operator:
             return self
-        whole = {grant.customer_id for grant in actor.grants if grant.project_id is None}
+        whole = actor.customers_as(BUYERS)
         single = {grant.project_id for grant in actor.grants if grant.project_id is not None}
         return self.filter(models.Q(customer_id__in=whole) | models.Q(id__in=single))
 

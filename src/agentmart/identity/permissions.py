@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from agentmart.identity.models import Role
@@ -25,25 +26,31 @@ ROLE_LETTERS = {
 
 MATRIX: dict[str, str] = {
     "category.write": "St Ca",
+    "offering.create": "St Ca PO",
     "offering.edit": "St Ca PO OM",
     "offering.activate": "St Ca",
     "offering.pause": "St PO OM",
-    "plan.write": "St Ca PO OM",
+    "plan.write": "St Ca PO",
     "order.place": "St CO CM PA PM Pm",
     "order.review_as_provider": "St PO OM",
-    "order.withdraw": "St CO CM PA PM",
+    "order.withdraw": "St CO CM",
+    "order.withdraw_private": "St CO CM PA PM",
     "resource.terminate": "St CO CM PA PM PO OM",
     "customer.create": "St",
     "customer.block": "St",
     "customer.edit": "St Fi CO",
-    "customer.allow_custom_code": "St",
+    "customer.edit_staff_fields": "St",
+    "customer.edit_plain_fields": "St CO",
     "project.create": "St CO CM",
     "member.write": "St CO",
+    "member.write_in_project": "St CO PM",
+    "user.see": "St Su",
     "user.write": "St",
     "agent.write": "St PO OM",
     "agent.see": "St Ca PO OM",
     "config.see": "St Su Fi CO CM CS PA PM Pm",
     "config.edit": "CO CM PA PM",
+    "key.see": "St CO CM PA PM",
     "key.write": "CO CM PA PM",
     "key.revoke": "St CO CM PA PM",
     "usage.see": "St Su Fi CO CM CS PA PM Pm PO OM",
@@ -55,25 +62,58 @@ MATRIX: dict[str, str] = {
 OPERATOR_LETTERS = frozenset({"St", "Su", "Fi", "Ca"})
 
 
+PROVIDER_LETTERS = frozenset({"PO", "OM"})
+
+
 def permitted(
-    actor: Actor, operation: str, *, customer_id: UUID | None = None, project_id: UUID | None = None
+    actor: Actor,
+    operation: str,
+    *,
+    customer_id: UUID | None = None,
+    project_id: UUID | None = None,
+    provider_id: UUID | None = None,
 ) -> bool:
-    """Return whether the actor may do `operation` on something of that customer (and project)."""
+    """Return whether the actor may do `operation` on something of that customer (and project), or provider.
+
+    The buyer's roles count in `customer_id`, the provider's (PO, OM) in `provider_id`: a thing that both sides
+    share names both.
+    """
     if actor.system:
         return True
-    letters = MATRIX[operation].split()
-    if actor.operator_roles & {ROLE_LETTERS[letter] for letter in letters if letter in OPERATOR_LETTERS}:
+    letters = frozenset(MATRIX[operation].split())
+    if actor.operator_roles & _roles(letters & OPERATOR_LETTERS):
         return True
-    roles = {ROLE_LETTERS[letter] for letter in letters if letter not in OPERATOR_LETTERS}
-    return any(
-        grant.customer_id == customer_id and grant.role in roles and grant.project_id in (None, project_id)
+    if provider_id is not None and provider_id in actor.customers_as(_roles(letters & PROVIDER_LETTERS)):
+        return True
+    buyers = _roles(letters - OPERATOR_LETTERS - PROVIDER_LETTERS)
+    return customer_id is not None and any(
+        grant.customer_id == customer_id and grant.role in buyers and grant.project_id in (None, project_id)
         for grant in actor.grants
     )
 
 
+def _roles(letters: frozenset[str]) -> frozenset[str]:
+    """Return the roles behind the letters."""
+    return frozenset(str(ROLE_LETTERS[letter]) for letter in letters)
+
+
 def require(
-    actor: Actor, operation: str, *, customer_id: UUID | None = None, project_id: UUID | None = None
+    actor: Actor,
+    operation: str,
+    *,
+    customer_id: UUID | None = None,
+    project_id: UUID | None = None,
+    provider_id: UUID | None = None,
 ) -> None:
     """Raise Forbidden (403) unless the actor may do `operation` there."""
-    if not permitted(actor, operation, customer_id=customer_id, project_id=project_id):
+    if not permitted(
+        actor, operation, customer_id=customer_id, project_id=project_id, provider_id=provider_id
+    ):
         raise Forbidden("You do not have permission to perform this action.", extra={"operation": operation})
+
+
+def viewer(actor: Actor, operation: str) -> Actor:
+    """Return the actor as far as seeing goes: operator roles that may not see these rows do not count."""
+    if not actor.operator_roles or permitted(actor, operation):
+        return actor
+    return replace(actor, operator_roles=frozenset())

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from agentmart.identity.models import ApiToken, Customer, Membership, Project, Role, User
 from agentmart.identity.permissions import permitted, require
@@ -40,30 +40,35 @@ def create_customer(*, actor: Actor, now: datetime, name: str, **details: Any) -
     require(actor, "customer.create")
     customer = Customer.objects.create(name=name, created=now, modified=now, **details)
     audit.record(
-        "customer.created", customer, actor=actor, now=now, customer_id=customer.id, after={"name": name}
+        "customer.created",
+        customer,
+        actor=actor,
+        now=now,
+        customer_id=customer.id,
+        after=snapshot(customer, "name", *details),
     )
     return customer
 
 
-CUSTOMER_STAFF_FIELDS = frozenset({"blocked", "archived", "custom_code_allowed", "currency"})
+CUSTOMER_STAFF_FIELDS = frozenset({"custom_code_allowed", "currency"})
+CUSTOMER_BILLING_FIELDS = frozenset({"email", "address", "country", "vat_code"})
+"""What finance may change too; the rest (the name) is the owner's and staff's."""
 
 
 @transaction.atomic
 def update_customer(
     customer: Customer, changes: Mapping[str, Any], *, actor: Actor, now: datetime
 ) -> Customer:
-    """Change a customer's details; what only staff may change is refused to others with the field's name."""
+    """Change a customer's details; a value that this actor may not change is refused (403) by name."""
     require(actor, "customer.edit", customer_id=customer.id)
     changed = {name: value for name, value in changes.items() if getattr(customer, name) != value}
-    closed = CUSTOMER_STAFF_FIELDS & set(changed)
-    if closed and "staff" not in actor.operator_roles and not actor.system:
-        field = sorted(closed)[0]
-        raise Forbidden(f"Only staff may change {field}.", extra={"field": field})
+    for name in sorted(changed):
+        _require_field(name, customer, actor)
     before = snapshot(customer, *changed)
     for name, value in changed.items():
         setattr(customer, name, value)
     customer.modified = now
-    customer.save()
+    customer.save(update_fields=[*changed, "modified"])
     audit.record(
         "customer.updated",
         customer,
@@ -74,6 +79,33 @@ def update_customer(
         after=snapshot(customer, *changed),
     )
     return customer
+
+
+def _require_field(name: str, customer: Customer, actor: Actor) -> None:
+    """Raise Forbidden, naming the field, unless the actor may change it."""
+    if name in CUSTOMER_STAFF_FIELDS:
+        operation, who = "customer.edit_staff_fields", "staff"
+    elif name in CUSTOMER_BILLING_FIELDS:
+        return
+    else:
+        operation, who = "customer.edit_plain_fields", "staff and the owner"
+    if not permitted(actor, operation, customer_id=customer.id):
+        raise Forbidden(f"Only {who} may change {name}.", extra={"field": name})
+
+
+@transaction.atomic
+def set_blocked(customer: Customer, blocked: bool, *, reason: str, actor: Actor, now: datetime) -> bool:
+    """Block or unblock a customer; returns whether that changed anything. Its keys are `access`'s to flip."""
+    require(actor, "customer.block", customer_id=customer.id)
+    values = {"blocked": blocked, "blocked_reason": reason if blocked else "", "modified": now}
+    moved = Customer.objects.filter(pk=customer.pk, blocked=not blocked).update(**values)
+    customer.refresh_from_db()
+    if moved:
+        action = "customer.blocked" if blocked else "customer.unblocked"
+        audit.record(
+            action, customer, actor=actor, now=now, customer_id=customer.id, after={"reason": reason}
+        )
+    return bool(moved)
 
 
 @transaction.atomic
@@ -100,7 +132,11 @@ def create_user(*, actor: Actor, now: datetime, username: str, password: str = "
         user.set_password(password)
     else:
         user.set_unusable_password()
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:
+        raise Invalid("A user with this username exists already.", field="username") from None
     audit.record("user.created", user, actor=actor, now=now, after={"username": username})
     return user
 
@@ -145,8 +181,12 @@ def add_member(
     project: Project | None = None,
     expires_at: datetime | None = None,
 ) -> Membership:
-    """Give a person a role in a customer or project; the same role twice is one row with the new expiry."""
-    require(actor, "member.write", customer_id=customer.id)
+    """Give a person a role in a customer or project; the same role twice is one row with the new expiry.
+
+    Raises Forbidden, CustomerBlocked (409), Invalid (role) for a customer's role in a project or the reverse.
+    """
+    _require_member_write(actor, role=role, customer=customer, project=project)
+    require_not_blocked(customer)
     if (role in CUSTOMER_ROLES) == (project is not None):
         place = "customer" if role in CUSTOMER_ROLES else "project"
         raise Invalid(f"{role} is a role of a {place}.", field="role")
@@ -162,6 +202,19 @@ def add_member(
         "member.added", membership, actor=actor, now=now, after={"user": user.username, "role": role}
     )
     return membership
+
+
+BELOW_MANAGER = frozenset({Role.PROJECT_MANAGER, Role.PROJECT_MEMBER})
+
+
+def _require_member_write(actor: Actor, *, role: str, customer: Customer, project: Project | None) -> None:
+    """Raise Forbidden unless the actor may give this role; a project's manager gives roles up to their own."""
+    if project is None:
+        require(actor, "member.write", customer_id=customer.id)
+        return
+    require(actor, "member.write_in_project", customer_id=customer.id, project_id=project.id)
+    if role not in BELOW_MANAGER:
+        require(actor, "member.write", customer_id=customer.id)
 
 
 def install(*, now: datetime, operator_name: str, currency: str) -> Customer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,6 +40,12 @@ class Actor:
     def customer_ids(self) -> frozenset[UUID]:
         """Return the customers the actor has any role in."""
         return frozenset(grant.customer_id for grant in self.grants)
+
+    def customers_as(self, roles: Collection[str]) -> frozenset[UUID]:
+        """Return the customers (whole, not single projects) in which the actor has one of the roles."""
+        return frozenset(
+            grant.customer_id for grant in self.grants if grant.project_id is None and grant.role in roles
+        )
 
     @property
     def label(self) -> str:

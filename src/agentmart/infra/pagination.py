@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework import pagination
+from django.core.paginator import InvalidPage
+from rest_framework import exceptions, pagination, serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
@@ -15,6 +17,25 @@ class Pagination(pagination.PageNumberPagination):
     page_size = 10
     max_page_size = 300
     page_size_query_param = "page_size"
+
+    def get_page_size(self, request: Request) -> int | None:
+        """Return the asked size, at most 300; raises 400 for what is no positive number."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is not None and not (asked.isascii() and asked.isdigit() and asked.strip("0")):
+            raise serializers.ValidationError({"page_size": ["Enter a positive whole number."]})
+        return super().get_page_size(request) if asked is None or len(asked) < 10 else self.max_page_size
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        """Return the page's rows; `HEAD` only counts."""
+        if request.method != "HEAD":
+            return super().paginate_queryset(queryset, request, view)
+        self.request = request
+        paginator = self.django_paginator_class(queryset, self.get_page_size(request) or self.max_page_size)
+        try:
+            self.page = paginator.page(self.get_page_number(request, paginator))
+        except InvalidPage:
+            raise exceptions.NotFound("Invalid page.") from None
+        return []
 
     def get_paginated_response(self, data: Any) -> Response:
         """Return the page with its headers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
+from django.http import QueryDict
 from rest_framework import exceptions, serializers, viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
@@ -19,14 +21,17 @@ from rest_framework.views import APIView
 
 from agentmart.infra import clock, tenancy
 from agentmart.infra.actors import ANONYMOUS, Actor
+from agentmart.infra.parsers import check, text_problem
+
+MAX_HINTS = 20
 
 
 def parse_uuid(value: Any) -> UUID | None:
     """Read a uuid from bare or dashed hex, or from the last segment of a path or URL; None if there is none."""
     text = str(value).strip()
-    if "/" in text:
-        text = urlsplit(text).path.rstrip("/").rsplit("/", 1)[-1]
     try:
+        if "/" in text:
+            text = urlsplit(text).path.rstrip("/").rsplit("/", 1)[-1]
         return UUID(text)
     except ValueError:
         return None
@@ -82,6 +87,21 @@ class HexUUIDField(serializers.UUIDField):
         super().__init__(format="hex", **kwargs)
 
 
+class JsonObject(serializers.DictField):
+    """A JSON object that is kept as it came, up to `max_bytes`."""
+
+    def __init__(self, *, max_bytes: int = 16 * 1024, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_bytes = max_bytes
+
+    def to_internal_value(self, data: Any) -> dict[Any, Any]:
+        """Return the object; refuses what is none and what is too large."""
+        value: dict[Any, Any] = super().to_internal_value(data)
+        if len(json.dumps(value, default=str)) > self.max_bytes:
+            raise serializers.ValidationError(f"At most {self.max_bytes} bytes of JSON.")
+        return value
+
+
 class ApiSerializer(serializers.Serializer[Any]):
     """A serializer whose answer can be cut to `?field=a&field=b`."""
 
@@ -100,12 +120,41 @@ class ApiSerializer(serializers.Serializer[Any]):
 class TenantView(APIView):
     """A view whose transaction sees what the actor's tenants may see."""
 
+    known_parameters: frozenset[str] | None = None
+    """The query parameters that are read; None where each action reads its own."""
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, then tell PostgreSQL who asks, before any other row is read."""
         self.now: datetime = clock.now()
+        self.ignored: list[str] = []
         self.perform_authentication(request)
         tenancy.enter(self.actor)
         super().initial(request, *args, **kwargs)
+        self._check_parameters()
+
+    def parameters(self) -> frozenset[str] | None:
+        """Return the query parameters that the view reads, None where unknown ones are not looked for."""
+        return self.known_parameters
+
+    def _check_parameters(self) -> None:
+        """Refuse text that no row can hold; note unknown parameters, refuse them where the caller asks for it."""
+        known = self.parameters()
+        for name, values in self.request.query_params.lists():
+            if any(text_problem(value) for value in values):
+                raise serializers.ValidationError({name: ["Null characters are not allowed."]})
+            if known is not None and name not in known:
+                self.ignored.append(f"Unknown parameter ignored: {name}")
+        if known is not None and self.ignored and "handling=strict" in self.request.headers.get("Prefer", ""):
+            unknown = sorted(set(self.request.query_params) - known)
+            raise serializers.ValidationError({name: ["Unknown parameter."] for name in unknown})
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Name what was ignored of the request in `Warning` headers (a hint for people, one per name)."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        hints = [f'299 agentmart "{_header_text(hint)}"' for hint in getattr(self, "ignored", ())]
+        if hints:
+            answer["Warning"] = ", ".join(hints[:MAX_HINTS])
+        return answer
 
     @property
     def actor(self) -> Actor:
@@ -118,6 +167,8 @@ class TenantView(APIView):
         data = self.request.data
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"non_field_errors": ["Give a JSON object."]})
+        if isinstance(data, QueryDict):
+            check(dict(data.lists()))
         return data
 
 
@@ -136,19 +187,41 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     def visible(self) -> QuerySet[Any]:
         """Return the rows the actor may see."""
         manager: Any = type(self).queryset
-        rows: QuerySet[Any] = manager.all().visible_to(self.actor)
+        rows: QuerySet[Any] = manager.all().visible_to(self.viewer())
         return rows
 
+    def viewer(self) -> Actor:
+        """Return the actor as far as seeing goes: an operator role that does not see these rows does not count."""
+        return self.actor
+
+    def parameters(self) -> frozenset[str] | None:
+        """Return the query parameters of lists (filters, page) and single rows, None for other actions."""
+        match self.action:
+            case "list":
+                return frozenset({"field", "page", "page_size", *self.filters})
+            case "retrieve":
+                return frozenset({"field"})
+            case _:
+                return None
+
     def get_queryset(self) -> QuerySet[Any]:
-        """Return the visible rows, filtered by the address, in a stable order."""
+        """Return the visible rows, filtered by the address, in a stable order; raises 400 by parameter."""
         rows = self.visible()
         if self.action == "list":
             for name, apply in self.filters.items():
                 values = self.request.query_params.getlist(name)
                 if values:
-                    rows = apply(rows, values)
+                    rows = self._filtered(rows, name, apply, values)
             rows = rows.order_by(*self.ordering)
         return rows
+
+    def _filtered(self, rows: QuerySet[Any], name: str, apply: Any, values: list[str]) -> QuerySet[Any]:
+        """Return the rows that one filter leaves; what is wrong with a value stands under the parameter's name."""
+        try:
+            found: QuerySet[Any] = apply(rows, values)
+        except BadFilter as error:
+            raise serializers.ValidationError({name: [str(error)]}) from None
+        return found
 
     def page_of(self, rows: QuerySet[Any]) -> list[Any]:
         """Return the rows of the asked page."""
@@ -169,7 +242,21 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
             data=self.payload, partial=partial, context=self.get_serializer_context()
         )
         serializer.is_valid(raise_exception=True)
+        writable = {name for name, field in serializer.fields.items() if not field.read_only}
+        unknown = [name for name in self.payload if name not in writable]
+        self.ignored += [f"Unknown or read-only key ignored: {name}" for name in unknown]
         return dict(serializer.validated_data)
+
+    def named(self, serializer_class: type[serializers.Serializer[Any]], name: str) -> Any:
+        """Return the object that one key of the body names, None where it is missing, wrong or invisible.
+
+        For asking whether the actor may do something there before the other keys are read.
+        """
+        field = serializer_class(context=self.get_serializer_context()).fields[name]
+        try:
+            return field.run_validation(self.payload.get(name, serializers.empty))
+        except (serializers.ValidationError, serializers.SkipField):
+            return None
 
     def answer(self, row: Any, *, status: int = 200, **extra: Any) -> Response:
         """Return the row as the viewset's serializer shows it."""
@@ -185,14 +272,44 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
         return self.answer(self.get_object())
 
 
+class BadFilter(ValueError):
+    """A filter's value cannot be read; says why, without the parameter's name."""
+
+
 def by_uuid(column: str) -> Any:
-    """Return a filter on a uuid column; a value that is no uuid is a 400."""
+    """Return a filter on a uuid column (URLs and paths are read too); a value that is no uuid is a 400."""
 
     def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         ids = [parse_uuid(value) for value in values]
         if None in ids:
-            raise serializers.ValidationError({column: ["Enter a valid UUID."]})
+            raise BadFilter("Enter a valid UUID.")
         return rows.filter(**{f"{column}__in": ids})
+
+    return apply
+
+
+def by_text(column: str) -> Any:
+    """Return a filter on a part of a text, case ignored; several values mean any of them."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        wanted = Q()
+        for value in values:
+            wanted |= Q(**{f"{column}__icontains": value})
+        return rows.filter(wanted)
+
+    return apply
+
+
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def by_flag(column: str) -> Any:
+    """Return a filter on a yes/no column."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        if any(value.lower() not in FLAGS for value in values):
+            raise BadFilter("Must be a valid boolean.")
+        return rows.filter(**{f"{column}__in": [FLAGS[value.lower()] for value in values]})
 
     return apply
 
@@ -209,9 +326,14 @@ def by_choice(column: str, choices: Mapping[str, tuple[str, ...]]) -> Any:
         wanted: list[str] = []
         for value in values:
             if fold(value) not in choices:
-                message = f"Select a valid choice. {value} is not one of the available choices."
-                raise serializers.ValidationError({column: [message]})
+                raise BadFilter(f"Select a valid choice. {value} is not one of the available choices.")
             wanted += choices[fold(value)]
         return rows.filter(**{f"{column}__in": wanted})
 
     return apply
+
+
+def _header_text(text: str) -> str:
+    """Return a caller's word as it may stand in a header: printable ASCII, short."""
+    shown = "".join(character if " " <= character <= "~" else "?" for character in text[:120])
+    return shown.replace('"', "'").replace(",", "%2C")

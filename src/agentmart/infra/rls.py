@@ -56,10 +56,17 @@ def system_only() -> Policy:
     return Policy("system_only", _SYSTEM, _SYSTEM)
 
 
-def through(parent_table: str, parent_column: str) -> Policy:
-    """Admit rows whose parent row is admitted (the parent's own policy decides)."""
-    rule = f"{_SYSTEM} OR EXISTS (SELECT 1 FROM {parent_table} p WHERE p.id = {parent_column})"  # noqa: S608
-    return Policy("through_parent", rule, rule)
+def through(parent_table: str, parent_column: str, owner: str = "customer_id") -> Policy:
+    """Let read whose parent row is admitted (the parent's own policy decides); the parent's `owner` writes.
+
+    Reading a parent is not owning it: a public offering is read by everybody.
+    """
+    parent = f"SELECT 1 FROM {parent_table} p WHERE p.id = {parent_column}"  # noqa: S608
+    return Policy(
+        "through_parent",
+        f"{_SYSTEM} OR EXISTS ({parent})",
+        f"{_SYSTEM} OR EXISTS ({parent} AND p.{owner} = {_MINE})",
+    )
 
 
 def protect(table: str, policy: Policy, *, append_only: bool = False) -> RunSQL:
@@ -91,6 +98,17 @@ def protect(table: str, policy: Policy, *, append_only: bool = False) -> RunSQL:
             f"CREATE POLICY gateway ON {table} TO {GATEWAY_ROLE} USING (true) WITH CHECK (true)",
         ]
     return RunSQL(";\n".join(statements), reverse_sql=f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+
+
+def change(table: str, policy: Policy) -> RunSQL:
+    """Return the migration operation that gives a protected table's policy of the same name new conditions."""
+    statements = [
+        f"ALTER POLICY {policy.name}_read ON {table} USING ({policy.read})",
+        f"ALTER POLICY {policy.name}_insert ON {table} WITH CHECK ({policy.write})",
+        f"ALTER POLICY {policy.name}_update ON {table} USING ({policy.write}) WITH CHECK ({policy.write})",
+        f"ALTER POLICY {policy.name}_delete ON {table} USING ({policy.write})",
+    ]
+    return RunSQL(";\n".join(statements), reverse_sql=RunSQL.noop)
 
 
 def seal(partition: str) -> str:

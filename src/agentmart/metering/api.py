@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from agentmart.kit.periods import month_of
 from agentmart.metering import selectors
 from agentmart.metering.models import UsageEvent
 
+EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
 LONGEST_RANGE = timedelta(days=36 * 31)
 
 
@@ -31,6 +32,9 @@ class RangeSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Turn the days into moments and refuse ranges that make no sense."""
         month = month_of(self.context["view"].now)
+        for name in ("start", "end"):
+            if name in attrs and not EARLIEST <= attrs[name] <= LATEST:
+                raise serializers.ValidationError({name: [f"Give a day from {EARLIEST} to {LATEST}."]})
         start = _midnight(attrs["start"]) if "start" in attrs else month.start
         end = _midnight(attrs["end"]) + timedelta(days=1) if "end" in attrs else month.end
         if start >= end:

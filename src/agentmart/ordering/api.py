@@ -12,11 +12,23 @@ from rest_framework.response import Response
 from agentmart.catalog.models import Offering, Plan
 from agentmart.identity.models import Project
 from agentmart.identity.permissions import require
-from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_choice, by_uuid, fold
+from agentmart.infra.rest import (
+    ApiSerializer,
+    ApiViewSet,
+    HexUUIDField,
+    JsonObject,
+    Relation,
+    by_choice,
+    by_uuid,
+    fold,
+)
 from agentmart.ordering import services
 from agentmart.ordering.models import Order
 from agentmart.ordering.states import STATE_NAMES, OrderType
 from agentmart.resources.api import ResourceViewSet as PlainResourceViewSet
+
+MAX_NAME = 150
+MAX_LIMIT = 2**31 - 1
 
 
 class OrderSerializer(ApiSerializer):
@@ -57,6 +69,21 @@ class OrderSerializer(ApiSerializer):
     error_message = serializers.CharField(read_only=True)
 
 
+class AttributesField(JsonObject):
+    """What the buyer says of the instance; `name` is its name."""
+
+    def to_internal_value(self, data: Any) -> dict[Any, Any]:
+        """Return the attributes; refuses a name that is no text, or too long."""
+        value = super().to_internal_value(data)
+        name = value.get("name", "")
+        if not isinstance(name, str):
+            raise serializers.ValidationError({"name": ["Not a valid string."]})
+        if len(name) > MAX_NAME:
+            message = f"Ensure this field has no more than {MAX_NAME} characters."
+            raise serializers.ValidationError({"name": [message]})
+        return {**value, "name": name.strip()} if name else value
+
+
 class OrderCreateSerializer(serializers.Serializer[Any]):
     """An order as it is placed."""
 
@@ -65,9 +92,18 @@ class OrderCreateSerializer(serializers.Serializer[Any]):
     plan = Relation(
         view_name="marketplace-plan-detail", queryset=Plan.objects, required=False, allow_null=True
     )
-    attributes = serializers.DictField(required=False)
-    limits = serializers.DictField(child=serializers.IntegerField(min_value=0), required=False)
+    attributes = AttributesField(required=False)
+    limits = serializers.DictField(
+        child=serializers.IntegerField(min_value=0, max_value=MAX_LIMIT), required=False
+    )
     request_comment = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+
+class RejectSerializer(serializers.Serializer[Any]):
+    """Why an order is rejected, by either name."""
+
+    comment = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+    provider_rejection_comment = serializers.CharField(required=False, allow_blank=True, max_length=2000)
 
 
 TYPE_NAMES = {fold(kind.value): (kind.value,) for kind in OrderType}
@@ -90,7 +126,7 @@ class OrderViewSet(ApiViewSet):
 
     def create(self, request: Request) -> Response:
         """Place an order."""
-        project = self._project()
+        project = self.named(OrderCreateSerializer, "project")
         if project is not None:
             require(self.actor, "order.place", customer_id=project.customer_id, project_id=project.id)
         body = self.body(OrderCreateSerializer)
@@ -105,15 +141,6 @@ class OrderViewSet(ApiViewSet):
             comment=body.get("request_comment", ""),
         )
         return self.answer(order, status=201)
-
-    def _project(self) -> Project | None:
-        """Return the body's project where it is visible: who may order is asked before the other fields are read."""
-        field = OrderCreateSerializer(context=self.get_serializer_context()).fields["project"]
-        try:
-            project: Project = field.run_validation(self.payload.get("project"))
-        except serializers.ValidationError:
-            return None
-        return project
 
     def _done(self, order: Order, detail: str) -> Response:
         """Answer a decision."""
@@ -141,8 +168,11 @@ class OrderViewSet(ApiViewSet):
 
     def _reject(self) -> Response:
         """Reject and answer."""
-        comment = str(self.payload.get("comment") or self.payload.get("provider_rejection_comment") or "")
-        order = services.reject_as_provider(self.get_object(), comment, actor=self.actor, now=self.now)
+        order = self.get_object()
+        require(self.actor, "order.review_as_provider", provider_id=order.provider_customer_id)
+        body = self.body(RejectSerializer)
+        comment = body.get("comment") or body.get("provider_rejection_comment") or ""
+        order = services.reject_as_provider(order, comment, actor=self.actor, now=self.now)
         return self._done(order, "Order has been rejected.")
 
     @action(detail=True, methods=["post"])

@@ -13,11 +13,11 @@ from agentmart.access.services import publish_grants
 from agentmart.catalog.models import Offering, Plan
 from agentmart.catalog.services import require_orderable
 from agentmart.identity.models import Project
-from agentmart.identity.permissions import permitted, require
+from agentmart.identity.permissions import require
 from agentmart.identity.services import require_not_blocked
 from agentmart.infra import audit, jobs, tenancy, transitions
 from agentmart.infra.actors import Actor
-from agentmart.kit.errors import Conflict, Forbidden, Invalid
+from agentmart.kit.errors import Conflict, Invalid
 from agentmart.ordering.models import Order
 from agentmart.ordering.states import OPEN, PENDING, TRANSITIONS, OrderState, OrderType
 from agentmart.resources import services as resources
@@ -45,21 +45,25 @@ def place_order(
 ) -> Order:
     """Order an offering for a project; the resource is born with the order and does nothing yet.
 
-    Raises Forbidden, CustomerBlocked, Conflict not_orderable or open_order_exists (409), Invalid for a plan of
-    another offering. Placing is the buyer's approval; the provider's may be still to come.
+    Raises Forbidden, CustomerBlocked, Conflict not_orderable, capacity_reached or open_order_exists (409),
+    Invalid for a plan of another offering or a limit that it does not have. Placing is the buyer's approval;
+    the provider's may be still to come.
     """
     require(actor, "order.place", customer_id=project.customer_id, project_id=project.id)
     require_not_blocked(project.customer)
     chosen = _chosen_plan(offering, plan)
     require_orderable(offering, chosen)
-    name = str(attributes.get("name") or offering.name)[:150]
+    _check_limits(offering, limits)
+    if chosen is not None:
+        _require_capacity(chosen)
+    name = attributes.get("name") or offering.name
     resource = resources.create_resource(
         actor=actor, now=now, project=project, offering=offering, plan=chosen, name=name
     )
     order = _insert(
         Order(
             type=OrderType.CREATE,
-            state=_first_state(offering, actor),
+            state=_first_state(offering),
             customer_id=project.customer_id,
             customer_name=resource.customer_name,
             project=project,
@@ -95,7 +99,34 @@ def _chosen_plan(offering: Offering, plan: Plan | None) -> Plan | None:
     return plan
 
 
-def _first_state(offering: Offering, actor: Actor) -> OrderState:
+def _check_limits(offering: Offering, limits: Mapping[str, Any]) -> None:
+    """Raise Invalid (field limits.TYPE) for a limit of something that is not ordered by limit."""
+    if not limits:
+        return
+    known = set(offering.components.filter(billing_type="limit").values_list("type", flat=True))
+    for kind in limits:
+        if kind not in known:
+            shown = ", ".join(sorted(known)) or "none"
+            raise Invalid(f"{offering.name} has no limit {kind}; it has {shown}.", field=f"limits.{kind}")
+
+
+def _require_capacity(plan: Plan) -> None:
+    """Raise Conflict (409 capacity_reached) where the plan is sold as often as it may be.
+
+    The plan's row is locked until the order is written, or two orders would take the last place.
+    """
+    if plan.max_amount is None:
+        return
+    with tenancy.elevated():
+        Plan.objects.select_for_update(no_key=True).get(pk=plan.pk)
+        taken = plan.resources.exclude(state=ResourceState.TERMINATED).count()
+    if taken >= plan.max_amount:
+        raise Conflict(
+            f"Plan {plan.name} is sold out.", code="capacity_reached", extra={"limit": plan.max_amount}
+        )
+
+
+def _first_state(offering: Offering) -> OrderState:
     """Return where an order starts: with the provider where it asks to approve, else executing."""
     if not offering.requires_provider_approval:
         return OrderState.EXECUTING
@@ -134,12 +165,13 @@ def order_termination(resource: Resource, *, actor: Actor, now: datetime) -> Ord
 
     Raises Forbidden, IllegalTransition (409) unless the resource is OK or Erred, OpenOrderExists (409).
     """
-    allowed = any(
-        permitted(actor, "resource.terminate", customer_id=customer_id, project_id=resource.project_id)
-        for customer_id in (resource.customer_id, resource.provider_customer_id)
+    require(
+        actor,
+        "resource.terminate",
+        customer_id=resource.customer_id,
+        project_id=resource.project_id,
+        provider_id=resource.provider_customer_id,
     )
-    if not allowed:
-        raise Forbidden("You do not have permission to perform this action.")
     if Order.objects.filter(resource=resource, state__in=OPEN).exists():
         raise OpenOrderExists(f"An order for {resource.name} is open already; wait for it or withdraw it.")
     resources.begin_termination(resource, actor=actor, now=now)
@@ -167,7 +199,7 @@ def order_termination(resource: Resource, *, actor: Actor, now: datetime) -> Ord
 
 def _require_provider(actor: Actor, order: Order) -> None:
     """Raise Forbidden unless the actor decides for the provider."""
-    require(actor, "order.review_as_provider", customer_id=order.provider_customer_id)
+    require(actor, "order.review_as_provider", provider_id=order.provider_customer_id)
 
 
 @transaction.atomic
@@ -220,7 +252,8 @@ def reject_as_provider(order: Order, comment: str, *, actor: Actor, now: datetim
 def cancel_order(order: Order, *, actor: Actor, now: datetime) -> Order:
     """Withdraw a pending order; whoever placed it always may. 409 once it is executing."""
     if actor.user_id != order.created_by_id:
-        require(actor, "order.withdraw", customer_id=order.customer_id, project_id=order.project_id)
+        operation = "order.withdraw" if order.offering.shared else "order.withdraw_private"
+        require(actor, operation, customer_id=order.customer_id, project_id=order.project_id)
     if order.state not in PENDING:
         raise transitions.IllegalTransition(
             f"Valid states for operation: {', '.join(PENDING)}.", extra={"state": str(order.state)}
@@ -247,8 +280,17 @@ def _drop(order: Order, *, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def retry_order(order: Order, *, actor: Actor, now: datetime) -> Order:
-    """Carry out an erred order once more."""
+    """Carry out an erred order once more; its resource goes back to where the order left it.
+
+    409 where the order is not erred, or the resource has another open order or has ended meanwhile.
+    """
     _require_provider(actor, order)
+    if order.state != OrderState.ERRED:
+        raise transitions.IllegalTransition(
+            "Valid states for operation: erred.", extra={"state": str(order.state)}
+        )
+    if Order.objects.filter(resource_id=order.resource_id, state__in=OPEN).exists():
+        raise OpenOrderExists(f"Another order for {order.resource_name} is open; wait for it.")
     transitions.move(
         order,
         OrderState.EXECUTING,
@@ -258,6 +300,8 @@ def retry_order(order: Order, *, actor: Actor, now: datetime) -> Order:
         action="order.retried",
         error_message="",
     )
+    creating = order.type == OrderType.CREATE
+    resources.resume_resource(order.resource, creating=creating, actor=actor, now=now)
     jobs.enqueue("ordering.execute_order", order_id=str(order.id))
     return order
 

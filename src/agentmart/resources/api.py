@@ -11,6 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.catalog.selectors import plan_limits
+from agentmart.identity.permissions import viewer
+from agentmart.infra.actors import Actor
 from agentmart.infra.rest import (
     ApiSerializer,
     ApiViewSet,
@@ -85,8 +87,8 @@ class ResourceViewSet(ApiViewSet):
                     "uuid": row.uuid,
                     "plan_uuid": row.plan_id.hex,
                     "plan_name": row.plan.name,
-                    "start": row.start.isoformat().replace("+00:00", "Z"),
-                    "end": row.end.isoformat().replace("+00:00", "Z") if row.end else None,
+                    "start": row.start,
+                    "end": row.end,
                 }
                 for row in rows
             ]
@@ -128,3 +130,7 @@ class AgentConfigViewSet(ApiViewSet):
     queryset = AgentConfig.objects.select_related("resource__plan")
     serializer_class = AgentConfigSerializer
     filters = {"resource_uuid": by_uuid("resource_id"), "customer_uuid": by_uuid("customer_id")}
+
+    def viewer(self) -> Actor:
+        """Return the actor; catalog managers see no buyer's settings."""
+        return viewer(self.actor, "config.see")

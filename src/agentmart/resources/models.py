@@ -6,7 +6,7 @@ from django.db import models
 
 from agentmart.agents.models import FlowVersion
 from agentmart.catalog.models import Offering, Plan
-from agentmart.identity.models import Customer, Project
+from agentmart.identity.models import SELLERS, Customer, Project
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, ScopedQuerySet
 from agentmart.resources.states import ResourceState
@@ -21,7 +21,7 @@ class ResourceQuerySet(ScopedQuerySet["Resource"]):
             return self
         projects = Project.objects.visible_to(actor).values("id")
         return self.filter(
-            models.Q(project_id__in=projects) | models.Q(provider_customer_id__in=actor.customer_ids)
+            models.Q(project_id__in=projects) | models.Q(provider_customer_id__in=actor.customers_as(SELLERS))
         )
 
 

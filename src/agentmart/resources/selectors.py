@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentmart.adapters.runtimes import Deployment
 from agentmart.kit.logs import request_id_var
-from agentmart.resources.models import AgentConfig, PlanPeriod, Resource
+from agentmart.resources.models import PlanPeriod, Resource
 
 
 def deployment_of(resource: Resource) -> Deployment:
@@ -20,11 +20,6 @@ def deployment_of(resource: Resource) -> Deployment:
         trust="known" if version.trust == "known" else "custom",
         request_id=request_id_var.get(),
     )
-
-
-def config_of(resource: Resource) -> AgentConfig | None:
-    """Return the buyer's settings of a resource, None before it is provisioned."""
-    return AgentConfig.objects.filter(resource=resource).first()
 
 
 def plan_periods_of(resource: Resource) -> list[PlanPeriod]:

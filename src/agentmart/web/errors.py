@@ -38,9 +38,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _domain(error: DomainError) -> Response:
-    """Return a refusal of a service; a 400 that names its field takes the field form."""
-    if error.field and error.status in (400, 422):
-        body: dict[str, Any] = {error.field: [error.message]}
+    """Return a refusal of a service; a 400 takes the field form unless it lists its reasons in `extra`."""
+    if error.status == 400 and (error.field or not error.extra):
+        body: dict[str, Any] = {error.field or "non_field_errors": [error.message]}
     else:
         body = {"detail": error.message, "code": error.code}
         if error.extra:
@@ -59,8 +59,20 @@ def _api(error: exceptions.APIException) -> Response:
         headers["Retry-After"] = str(int(wait))
     if error.status_code == 401:
         return Response({"detail": error.detail}, status=401, headers=headers)
+    if error.status_code == 400:
+        return Response({"non_field_errors": [error.detail]}, status=400, headers=headers)
     code = CODES.get(error.status_code) or str(getattr(error.detail, "code", error.default_code))
     return Response({"detail": error.detail, "code": code}, status=error.status_code, headers=headers)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    """Answer a request that Django itself refuses to read (its host, its number of fields)."""
+    return JsonResponse({"non_field_errors": ["The request cannot be read."]}, status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    """Answer a refusal outside the REST views."""
+    return JsonResponse({"detail": "This is not allowed.", "code": "permission_denied"}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

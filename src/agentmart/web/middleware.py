@@ -1,4 +1,4 @@
-"""Gives every request an id, and every request one log line."""
+"""Gives every request an id and one log line, bounds its body, and makes the trailing slash of addresses optional."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _too_large(request: HttpRequest) -> HttpResponse | None:
     """Return the refusal of a body above the limit, before any of it is read."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if length.isdigit() and int(length) <= limit:
+    if length.isascii() and length.isdigit() and int(length) <= limit:
         return None
     body = {
         "detail": f"The request body may have at most {limit} bytes.",
@@ -30,6 +30,15 @@ def _too_large(request: HttpRequest) -> HttpResponse | None:
         "extra": {"limit": limit},
     }
     return JsonResponse(body, status=413)
+
+
+def _complete_address(request: HttpRequest) -> None:
+    """Read `/api/customers` as `/api/customers/`, without the redirect that generated clients do not follow.
+
+    The routes keep one form, so that the addresses in answers have one form too.
+    """
+    if request.path_info.startswith("/api/") and not request.path_info.endswith("/"):
+        request.path_info += "/"
 
 
 class RequestContextMiddleware:
@@ -44,6 +53,7 @@ class RequestContextMiddleware:
         request_id = given if _GIVEN.match(given) else uuid4().hex
         token = request_id_var.set(request_id)
         started = time.perf_counter()
+        _complete_address(request)
         try:
             response = _too_large(request) or self.get_response(request)
             response["X-Request-Id"] = request_id

@@ -23,8 +23,7 @@ from agentmart.metering.api import CustomerAgentConfigViewSet
 from agentmart.ordering.api import OrderViewSet, ResourceViewSet
 from agentmart.web.home import home
 
-router = SimpleRouter()
-router.trailing_slash = "/?"  # both forms, never a redirect: generated clients follow none
+router = SimpleRouter()  # web.middleware completes addresses without the trailing slash
 router.register("users", UserViewSet, basename="user")
 router.register("customers", CustomerViewSet, basename="customer")
 router.register("projects", ProjectViewSet, basename="project")
@@ -62,5 +61,7 @@ urlpatterns = [
     path("api/", include(router.urls)),
 ]
 
+handler400 = "agentmart.web.errors.bad_request"
+handler403 = "agentmart.web.errors.forbidden"
 handler404 = "agentmart.web.errors.not_found"
 handler500 = "agentmart.web.errors.server_error"
