@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.adapters.runtimes import real_langflow as real
 from tests.adapters.runtimes.flows import Components, Flow
+from tests.adapters.runtimes.langflow_server import KEY, LangflowStub, running_langflow
 from tests.adapters.runtimes.launch import Running, launched, well
 from tests.adapters.runtimes.model import Model, running_model
 
 from agentmart.adapters.runtimes import Deployment
 from agentmart.adapters.runtimes.embedded.client import EmbeddedRuntime
 from agentmart.adapters.runtimes.embedded.install import ensure_venv
+from agentmart.adapters.runtimes.langflow.client import LangflowRuntime
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,3 +105,29 @@ async def deploy(embedded: EmbeddedRuntime) -> AsyncIterator[Deploy]:
     yield act
     for deployment_id in made:
         await embedded.remove(deployment_id)
+
+
+@pytest.fixture
+async def langflow_stub() -> AsyncIterator[LangflowStub]:
+    """A Langflow server that is none."""
+    async with running_langflow() as stub:
+        yield stub
+
+
+@pytest.fixture
+async def langflow(langflow_stub: LangflowStub) -> AsyncIterator[LangflowRuntime]:
+    """A client of it."""
+    runtime = LangflowRuntime(langflow_stub.url, KEY)
+    yield runtime
+    await runtime.close()
+
+
+@pytest.fixture
+async def real_langflow() -> AsyncIterator[LangflowRuntime]:
+    """A client of the real server; what a test deployed there is removed after it."""
+    runtime = LangflowRuntime(real.URL, real.KEY, timeout=120)
+    before = (await runtime.health()).deployments
+    yield runtime
+    for deployment_id in (await runtime.health()).deployments - before:
+        await runtime.remove(deployment_id)
+    await runtime.close()

@@ -1,4 +1,4 @@
-"""The contract of a runtime: the same tests for the fake and for the embedded one."""
+"""The contract of a runtime: the same tests for the fake, the embedded one, and a Langflow server."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
+from tests.adapters.runtimes import real_langflow
 from tests.adapters.runtimes.flows import Components, Flow, call
+from tests.support.flows import echo_flow
 
 from agentmart.adapters.runtimes import Deployment, Runtime, RuntimeFailure, Token, build
 from agentmart.adapters.runtimes.fake import FakeRuntime
 
 FLOW: Flow = {"data": {"nodes": [{"id": "in"}]}}
+ECHO: Flow = {
+    "data": {"nodes": [{"id": "in"}, {"id": "prompt", "template": "You said: {text}"}], "edges": []}
+}
 
 
 @dataclass(slots=True)
@@ -25,11 +30,23 @@ class Subject:
     echo: Callable[[], Awaitable[str]]
 
 
-@pytest.fixture(params=["fake", pytest.param("embedded", marks=pytest.mark.runtime)])
+KINDS = [
+    "fake",
+    "langflow",
+    pytest.param("embedded", marks=pytest.mark.runtime),
+    pytest.param("langflow-server", marks=[pytest.mark.langflow, real_langflow.needed]),
+]
+
+
+@pytest.fixture(params=KINDS)
 def subject(request: pytest.FixtureRequest) -> Subject:
     """Each runtime in turn."""
     if request.param == "fake":
         return _fake()
+    if request.param == "langflow":
+        return _deploying(request.getfixturevalue("langflow"), ECHO)
+    if request.param == "langflow-server":
+        return _deploying(request.getfixturevalue("real_langflow"), echo_flow())
     components: Components = request.getfixturevalue("components")
     deploy = request.getfixturevalue("deploy")
     return Subject(request.getfixturevalue("embedded"), lambda: deploy(components.echo()))
@@ -45,6 +62,15 @@ def _fake() -> Subject:
         return deployment_id
 
     return Subject(fake, echo)
+
+
+def _deploying(runtime: Runtime, flow: Flow) -> Subject:
+    async def echo() -> str:
+        deployment_id = uuid.uuid4().hex
+        await runtime.deploy(Deployment(deployment_id, "buyer", "provider", flow, "known"))
+        return deployment_id
+
+    return Subject(runtime, echo)
 
 
 async def test_a_deployed_flow_answers(subject: Subject) -> None:
@@ -112,6 +138,16 @@ async def test_a_runtime_is_built_from_its_kind() -> None:
     nowhere = build("embedded", socket_path="/nonexistent/runtime.sock")
     health = await nowhere.health()
     assert (health.ok, health.message) == (False, "The runtime is not running.")
+    with pytest.raises(RuntimeFailure) as caught:
+        await nowhere.invoke(call(uuid.uuid4().hex))
+    assert (caught.value.code, caught.value.retryable) == ("unreachable", True)
+    await nowhere.close()
+
+
+async def test_a_langflow_server_that_is_not_there_says_so() -> None:
+    nowhere = build("langflow", url="http://127.0.0.1:9", api_key="sk-x")
+    health = await nowhere.health()
+    assert (health.ok, health.message) == (False, "The Langflow server is not reachable.")
     with pytest.raises(RuntimeFailure) as caught:
         await nowhere.invoke(call(uuid.uuid4().hex))
     assert (caught.value.code, caught.value.retryable) == ("unreachable", True)
