@@ -5,13 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connections
 from pytest_django import DjangoDbBlocker
 from tests.support.django_database import connected_to
 from tests.support.postgres import Cluster, make_data_dir, shared_cluster
+from tests.support.runtime import RememberingRuntime
+from tests.support.world import World, make_world
 
+from agentmart.adapters import runtimes
 from agentmart.config.database import DatabaseUrls
 
 
@@ -64,3 +68,23 @@ def data_dir() -> Iterator[Path]:
     folder = make_data_dir()
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """The fixed cast, in this test's transaction."""
+    return make_world()
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> RememberingRuntime:
+    """The runtime that order jobs talk to: it only remembers."""
+    remembering = RememberingRuntime()
+    monkeypatch.setattr(runtimes, "build", lambda kind, **params: remembering)
+    return remembering
+
+
+@pytest.fixture
+def signing_key(settings: Any) -> None:
+    """A secret that API keys are signed with."""
+    settings.AGENT_KEYS = {**settings.AGENT_KEYS, "SECRET_KEY": "a test's signing key of 32+ bytes!!"}

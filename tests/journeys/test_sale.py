@@ -218,7 +218,7 @@ def test_a_failing_runtime_gives_an_erred_order_with_a_sentence(
     world: World, echo_flow: dict[str, Any], fake: Any
 ) -> None:
     placed = order(world, publish(world, echo_flow)).json()
-    fake.fail_next_deploy("bad_flow", "Component X of node Y is not available in this runtime.")
+    fake.fail_next("bad_flow", "Component X of node Y is not available in this runtime.")
     world.provider.api.post(f"/api/marketplace-orders/{placed['uuid']}/approve/")
     run_order_jobs()
     shown = world.buyer.api.get(f"/api/marketplace-orders/{placed['uuid']}/").json()
