@@ -51,12 +51,16 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is sent back: raw bytes where given, written piece by piece; else JSON. Hangs up after it if `close`."""
+    """What is sent back: raw bytes where given, written piece by piece; else JSON. Hangs up after it if `close`.
+
+    After `held` pieces it waits for the stand-in's `rest`.
+    """
 
     status: int = 200
     content: Any = None
     raw: tuple[bytes, ...] | None = None
     close: bool = False
+    held: int = 0
 
 
 Script = Callable[[Seen], Awaitable[Reply]]
@@ -78,6 +82,7 @@ class LangflowStub:
     connections: int = 0
     running: asyncio.Event = field(default_factory=asyncio.Event)  # a run has begun
     gate: asyncio.Event = field(default_factory=asyncio.Event)  # runs wait for it
+    rest: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)  # a caller hung up while its run went on
     blocked: str = ""  # a component type the server refuses
     has_build_check: bool = True
@@ -134,7 +139,9 @@ class LangflowStub:
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
         reply = answering.result()
-        for piece in reply.raw if reply.raw is not None else (_http(reply),):
+        for number, piece in enumerate(reply.raw if reply.raw is not None else (_http(reply),)):
+            if reply.held and number == reply.held:
+                await self.rest.wait()
             writer.write(piece)
             await writer.drain()
         return reply.close
@@ -326,7 +333,8 @@ async def running_langflow(tls: ssl.SSLContext | None = None) -> AsyncIterator[L
         assert task is not None
         tasks.add(task)
         try:
-            await stub.serve(reader, writer)
+            with contextlib.suppress(asyncio.CancelledError):
+                await stub.serve(reader, writer)
         finally:
             tasks.discard(task)
             writer.close()

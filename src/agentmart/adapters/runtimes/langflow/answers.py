@@ -99,7 +99,7 @@ def _plain_text(value: Any) -> str:
     """Return what an output that is no message shows: a text, or its data as JSON."""
     if isinstance(value, str):
         return value
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or "sender" in value:
         return ""
     for name in ("text", "data"):
         inner = value.get(name)

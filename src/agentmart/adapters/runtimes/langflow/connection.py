@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
             self._fail(Broken("protocol", "an upgrade"))
             return
         except httptools.HttpParserError as error:
-            self._fail(Broken("protocol", str(error)))
+            self._fail(Broken("protocol", str(error.__cause__ or error)))
             return
         if answer.head is None and self._head_bytes > MAX_HEAD:
             self._fail(Broken("protocol", "a head without end"))
@@ -176,19 +176,19 @@ class Connection(asyncio.Protocol):
             self._closed.set_result(None)
         self._wake()
 
-    # -- for the parser
+    # -- for the parser, which stops at an exception
 
     def on_message_begin(self) -> None:
         """Refuse a second answer in the same bytes; the first one stays good."""
         if cast(_Answer, self._answer).complete:
-            self._fail(Broken("protocol", "bytes that nobody asked for"))
+            raise ValueError("bytes that nobody asked for")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header."""
         answer = cast(_Answer, self._answer)
         answer.count += 1
         if answer.count > MAX_HEADERS:
-            self._fail(Broken("protocol", "too many headers"))
+            raise ValueError("too many headers")
         if answer.head is None:
             answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
@@ -200,8 +200,7 @@ class Connection(asyncio.Protocol):
             return
         headers = answer.headers
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
-            self._fail(Broken("protocol", "an encoded body"))
-            return
+            raise ValueError("an encoded body")
         answer.head = Head(status, headers)
 
     def on_body(self, body: bytes) -> None:
