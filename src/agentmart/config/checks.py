@@ -146,7 +146,10 @@ def runtime_venv(settings: Environment, folder: Path) -> Findings:
     venv = environments.runtime_venv(settings, folder)
     if install.installed(venv, sys.executable):
         yield Finding("runtime", "ok", f"installed in {venv}")
-    elif venv.exists():
+    elif install.foreign(venv):
+        fix = "point AGENTMART_RUNTIME_VENV at another folder, or empty this one"
+        yield Finding("runtime", "broken", f"{venv} is not empty and was not made by Agentmart", fix)
+    elif venv.exists() and any(venv.iterdir()):
         yield Finding("runtime", "note", f"{venv} is out of date or unfinished", "the next start replaces it")
     else:
         yield Finding("runtime", "note", "not installed yet", "the first start installs it (about 600 MB)")
