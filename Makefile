@@ -1,27 +1,30 @@
 # Everything a contributor types. PYTHON chooses the interpreter for the virtual environment (3.11 or newer).
 PYTHON ?= python3
 VENV ?= .venv
-DATA_DIR ?= .agentmart
+DATA_DIR ?= $(or $(AGENTMART_DATA_DIR),.agentmart)
 JSON ?=
 PYTEST_WORKERS ?= 2
 
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.agentmart-setup
+RUNTIME_VENV := $(or $(AGENTMART_RUNTIME_VENV),$(DATA_DIR)/runtime-venv)
 SOURCES := src tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-slow fast check format lock wheel clean
+.PHONY: help setup product demo serve test test-slow fast check format lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 setup: ## Make the virtual environment from the hash-checked lock (fast when up to date)
-	@PYTHON="$(PYTHON)" bash scripts/setup.sh "$(VENV)"
+	@PYTHON="$(PYTHON)" bash scripts/setup.sh "$(VENV)" dev
 
-demo: setup ## Run the whole sale; JSON=PATH also writes the results there
-	@$(BIN)/agentmart demo $(if $(JSON),--json "$(JSON)")
+product: # The same without checks and tests; the flow runtime installs beside it
+	@PYTHON="$(PYTHON)" bash scripts/setup.sh "$(VENV)" app "$(RUNTIME_VENV)"
 
-serve: setup ## Set up and run the product until Ctrl-C
+demo: product ## Run the whole sale; JSON=PATH also writes the results there
+	@AGENTMART_DATA_DIR="$(DATA_DIR)" $(BIN)/agentmart demo $(if $(JSON),--json "$(JSON)")
+
+serve: product ## Set up and run the product until Ctrl-C
 	@$(BIN)/agentmart serve --data-dir "$(DATA_DIR)"
 
 test: setup ## The whole suite but the slow part, on a real PostgreSQL, with coverage
@@ -52,5 +55,5 @@ wheel: setup ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation --outdir dist
 
 clean: ## Remove what was built (not the data folder)
-	rm -rf dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* $(STAMP)
+	rm -rf dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* $(VENV)/.agentmart-setup-*
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
