@@ -33,6 +33,9 @@ test: setup ## The whole suite but the slow part, on a real PostgreSQL, with cov
 test-slow: setup ## Tests that start the whole product, kill processes, or need lfx
 	$(BIN)/pytest -m slow
 
+test-langflow: setup ## The runtime's tests against a real Langflow server, installed for them (1.4 GB)
+	$(BIN)/python -m scripts.try_langflow .agentmart/langflow-venv
+
 fast: setup ## Pure and gateway unit tests: seconds
 	$(BIN)/pytest -m "not slow and not stack and not runtime" tests/kit tests/contracts tests/lints tests/billing tests/gateway
 

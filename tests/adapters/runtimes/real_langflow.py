@@ -8,6 +8,5 @@ import pytest
 
 URL = os.environ.get("LANGFLOW_TEST_URL", "")
 KEY = os.environ.get("LANGFLOW_TEST_API_KEY", "")
-MODEL_URL = os.environ.get("LANGFLOW_TEST_MODEL_URL", "")
 
 needed = pytest.mark.skipif(not URL, reason="no Langflow server: make test-langflow starts one")
