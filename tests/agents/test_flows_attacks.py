@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -450,6 +451,81 @@ def test_mcp_over_stdio_needs_permission_but_a_url_does_not() -> None:
     fields["mcp_server"]["value"] = {"name": "x", "config": {"url": "https://mcp.example"}}
     fields.pop("command", None)
     assert not needs()
+
+
+METHODS = [
+    "get_function",
+    "set_class_code",
+    "_get_tools",
+    "__repr__",
+    "build_prompt.x",
+    "",
+    5,
+    ["build_prompt"],
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_output_names_a_method_that_its_component_declares(method: Any) -> None:
+    flow = echo_flow()
+    prompt = node(flow, "Prompt")
+    prompt["data"]["node"]["outputs"][0]["method"] = method
+    (problem,) = inspect_flow(flow).errors
+    assert (problem.code, problem.node) == ("unknown_method", prompt["id"])
+    assert problem.path.endswith("outputs[0].method")
+
+
+@pytest.mark.parametrize(
+    ("method", "found"), [("get_function", ["unknown_method"]), ("to_toolkit", []), ("build_prompt", [])]
+)
+def test_methods_inside_groups_are_looked_at_too(method: str, found: list[str]) -> None:
+    flow = echo_flow()
+    node(flow, "Prompt")["data"]["node"]["outputs"].append({"name": "more", "method": method})
+    assert codes(inspect_flow(grouped(flow, "Prompt"))) == found
+
+
+def test_an_output_of_one_s_own_code_may_be_called_as_one_likes() -> None:
+    flow = echo_flow()
+    template(flow, "Prompt")["code"]["value"] += "\n# mine\n"
+    node(flow, "Prompt")["data"]["node"]["outputs"][0]["method"] = "anything"
+    assert inspect_flow(flow).valid
+
+
+# --- texts made to take long -------------------------------------------------------------------------
+
+HALF_A_MEGABYTE = 2**19
+
+
+@pytest.mark.parametrize(
+    "piece", ["sk-", "ghp_", "xoxb-", "eyJ-", "sk-abcdefgh", "tvly-aB1", "://a:b", "eyJaaaaaaaaaa."]
+)
+def test_beginnings_of_keys_without_end_are_read_once(piece: str) -> None:
+    """Each took minutes when every beginning was read to the end of the text."""
+    flow = echo_flow() | {"description": piece * (HALF_A_MEGABYTE // len(piece)) + "your"}
+    began = time.process_time()
+    assert inspect_flow(flow).valid
+    assert time.process_time() - began < 10
+
+
+def test_a_long_key_above_many_values_does_not_fill_the_memory() -> None:
+    """The paths together would have been 17 GB."""
+    flow = echo_flow() | {
+        "description": "sk-" + "1aB2cD3eF4gH5iJ6kL7mN8",
+        "k" * HALF_A_MEGABYTE: [""] * 2**15,
+    }
+    (problem,) = inspect_flow(flow).errors
+    assert (problem.code, problem.path) == ("secret_in_flow", "description")
+
+
+def test_a_long_key_is_cut_where_it_is_named() -> None:
+    flow = echo_flow() | {"k" * 1000: {"x": "sk-" + "1aB2cD3eF4gH5iJ6kL7mN8"}}
+    (problem,) = inspect_flow(flow).errors
+    assert problem.path == "k" * 200 + "….x"
+
+
+def test_a_hundred_misplaced_secrets_are_enough() -> None:
+    flow = echo_flow() | {"x": [f"sk-1aB2cD3eF4gH5iJ6kL7m{number}" for number in range(5000)]}
+    assert len(inspect_flow(flow).errors) == 100
 
 
 # --- same content ------------------------------------------------------------------------------------

@@ -163,3 +163,18 @@ def test_placeholders_are_no_keys(text: str) -> None:
     flow = echo_flow()
     template(flow, "Prompt")["template"]["value"] = text
     assert inspect_flow(flow).errors == ()
+
+
+def test_a_real_key_behind_a_placeholder_is_found() -> None:
+    flow = echo_flow() | {"description": "sk-your-key-here-or-sk-" + "1aB2cD3eF4gH5iJ6kL7mN8oP9"}
+    assert [problem.code for problem in inspect_flow(flow).errors] == ["secret_in_flow"]
+
+
+def test_only_published_text_is_passed_over_not_what_stands_beside_or_pretends_to() -> None:
+    flow = echo_flow()
+    template(flow, "Prompt")["code"]["note"] = KEYS["openai"]
+    assert [problem.code for problem in inspect_flow(flow).errors] == ["secret_in_flow"]
+    flow = echo_flow()
+    index = flow["data"]["nodes"].index(node(flow, "Prompt"))
+    flow[f"data.nodes[{index}].data.node.template.code.value"] = KEYS["openai"]
+    assert [problem.code for problem in inspect_flow(flow).errors] == ["secret_in_flow"]

@@ -75,6 +75,12 @@ def test_dangerous_nodes_offer_nothing() -> None:
         ("allow_dangerous_code", {"type": "bool"}, False),
         ("model_name", {}, False),
         ("_hidden", {}, False),
+        ("method", {}, False),
+        ("search_method", {}, True),
+        ("verify_ssl", {"type": "bool"}, False),
+        ("embedding_choice", {}, False),
+        ("keyspace", {}, False),
+        ("filename", {}, False),
     ],
 )
 def test_which_fields_are_offered(name: str, changes: dict[str, Any], offered: bool) -> None:

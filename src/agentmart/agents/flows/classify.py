@@ -13,6 +13,17 @@ from agentmart.agents.flows.report import NodeReport, Permission, Problem
 
 LOOP_NAMES = frozenset({"LoopComponent", "Loop"})
 MCP_FIELD = "mcp"
+# What components leave to their base classes in some release (a survey of all harvested wheels).
+INHERITED_METHODS = frozenset(
+    method
+    for line in (
+        "as_dataframe as_vector_store build_agent build_base_retriever build_embeddings build_event",
+        "build_message_history build_model build_output build_tool cast_vector_store data_output dataframe_output",
+        "invoke_chain json_response load_dataframe load_files load_message message_output message_response",
+        "run_model run_tool search_documents split_data text_response to_toolkit transform_data",
+    )
+    for method in line.split()
+)
 
 
 @dataclass(slots=True)
@@ -55,6 +66,8 @@ def _published(
     if not honest:
         message = f"Node {node.id} says it is {shown(node.type)} but carries the source of {component}."
         graph.add("type_mismatch", message, f"{node.path}.data.type", node.id)
+    else:
+        _check_methods(graph, node)
     runtime_type = known.runtime_type(node.type)
     abilities = known.capabilities_of(source, runtime_type)
     if "mcp_stdio" in abilities and _only_remote_mcp(node):
@@ -78,6 +91,25 @@ def _published(
     if LOOP_NAMES & set(source.names):
         result.loops.add(node.id)
     _known_findings(node, report, abilities, known, result)
+
+
+def _check_methods(graph: FlowGraph, node: FlowNode) -> None:
+    """Refuse an output whose method the component does not declare: the runtime calls whatever stands there."""
+    rows = node.body.get("outputs")
+    for index, row in enumerate(rows if isinstance(rows, list) else ()):
+        method = row.get("method") if isinstance(row, dict) else None
+        if method is None or _declares(node.code or "", method):
+            continue
+        message = (
+            f"Node {node.id} names the method {shown(method)} for an output; {node.type} declares none of it."
+        )
+        graph.add("unknown_method", message, f"{node.path}.data.node.outputs[{index}].method", node.id)
+
+
+def _declares(code: str, method: Any) -> bool:
+    if not isinstance(method, str) or not method.isidentifier() or method.startswith("_"):
+        return False
+    return method in INHERITED_METHODS or f'"{method}"' in code or f"'{method}'" in code
 
 
 def _known_findings(

@@ -14,6 +14,8 @@ from agentmart.agents.flows.report import FlowLimits, Problem
 
 MAX_INTEGER = 2**63 - 1
 MAX_INTEGER_DIGITS = 20
+MAX_KEY_SHOWN = 200
+_END: Any = object()
 
 
 class Unreadable(Exception):
@@ -75,19 +77,37 @@ def digest_of(document: Mapping[str, Any]) -> str:
 
 
 def strings(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, text) of every key and string below `value`, depth first, without recursion."""
-    stack: list[tuple[str, Any]] = [(path, value)]
+    """Yield (path, text) of every key and string below `value`, depth first, without recursion.
+
+    Long keys are cut in paths: a path must not be as long as the text, once for every place below it.
+    """
+    stack: list[Iterator[tuple[str, Any]]] = [iter([(path, value)])]
     while stack:
-        where, item = stack.pop()
-        if isinstance(item, str):
+        where, item = next(stack[-1], ("", _END))
+        if item is _END:
+            stack.pop()
+        elif isinstance(item, str):
             yield where, item
         elif isinstance(item, dict):
-            for key, below in item.items():
-                inner = f"{where}.{key}" if where else key
-                yield inner, key
-                stack.append((inner, below))
+            for key in item:
+                yield _below(where, key), key
+            stack.append(_entries(where, item))
         elif isinstance(item, list):
-            stack.extend((f"{where}[{index}]", below) for index, below in enumerate(item))
+            stack.append(_rows(where, item))
+
+
+def _entries(path: str, item: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((_below(path, key), below) for key, below in item.items())
+
+
+def _rows(path: str, item: list[Any]) -> Iterator[tuple[str, Any]]:
+    return ((f"{path}[{index}]", below) for index, below in enumerate(item))
+
+
+def _below(path: str, key: str) -> str:
+    """Return where a key's value lies."""
+    name = key if len(key) <= MAX_KEY_SHOWN else f"{key[:MAX_KEY_SHOWN]}…"
+    return f"{path}.{name}" if path else name
 
 
 def _text(source: bytes | str | Mapping[str, Any], limits: FlowLimits) -> str:

@@ -43,7 +43,8 @@ KEY_SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("a Tavily key", "tvly-", r"[A-Za-z0-9\-]{20,}"),
         ("an Astra token", "AstraCS:", r"[A-Za-z0-9:]{30,}"),
         ("a private key", "-----BEGIN", r" [A-Z ]{0,30}PRIVATE KEY-----"),
-        ("a signed token", "eyJ", r"[A-Za-z0-9_\-]{10,}\.eyJ[A-Za-z0-9_\-]{5,}\.[A-Za-z0-9_\-]{10,}"),
+        # Bounded and possessive: without a dot every beginning would be read to the end of the text.
+        ("a signed token", "eyJ", r"[A-Za-z0-9_\-]{10,300}+\.eyJ[A-Za-z0-9_\-]{5,}+\.[A-Za-z0-9_\-]{10,}"),
     )
     for start in starts.split()
 )
@@ -61,6 +62,7 @@ PLACEHOLDER_PASSWORDS = frozenset(
 )
 MIN_DIFFERENT_CHARACTERS = 8
 MAX_SECRET_NAME = 100
+MAX_MISPLACED = 100
 
 
 def strip_secrets(graph: FlowGraph) -> list[Problem]:
@@ -92,7 +94,8 @@ def key_shapes_in(text: str, beginnings: Collection[str] | None = None) -> str:
             match = shape.match(text, at)
             if match and _is_real(match.group(0)):
                 return kind
-            at = text.find(start, at + 1)
+            # Behind a hit that is no key: looking at each of its characters again would be quadratic.
+            at = text.find(start, _behind(match) if match else at + 1)
     if URL_START in text:
         for match in URL_PASSWORD.finditer(text):
             if match.group(1).lower() not in PLACEHOLDER_PASSWORDS and not PLACEHOLDER.search(match.group(1)):
@@ -101,26 +104,30 @@ def key_shapes_in(text: str, beginnings: Collection[str] | None = None) -> str:
 
 
 def find_misplaced(graph: FlowGraph, document: dict[str, Any], published: Collection[str]) -> list[Problem]:
-    """Return an error for every key-shaped text left in the flow.
+    """Return an error for every key-shaped text left in the flow, 100 at most.
 
     Sources of nodes in `published` are public text and are passed over.
     """
     if not _suspicious(graph, document, published):
         return []
     paths = {node.path: node for node in graph.nodes.values()}
-    public = {graph.nodes[node_id].field_path(CODE) for node_id in published}
+    public = {graph.nodes[node_id].code for node_id in published}
     problems: dict[str, Problem] = {}
     for path, value in strings(document):
         kind = key_shapes_in(value)
-        if not kind or any(path.startswith(f"{known}.") for known in public):
+        if not kind or value in public:
             continue
         where = path.replace(f".{value}", ".…") if path.endswith(value) else path
         where = "…" if key_shapes_in(where) else where[:300]
+        if where in problems:
+            continue
+        if len(problems) == MAX_MISPLACED:
+            break
         node_path = max((start for start in paths if path.startswith(f"{start}.")), key=len, default="")
         node = paths.get(node_path)
         place = f"node {node.id}, {_field_words(where)}" if node else where
         message = f"Looks like {kind} in {place}: take it out, and use a variable of a secret field instead."
-        problems.setdefault(where, Problem("secret_in_flow", message, where, node.id if node else ""))
+        problems[where] = Problem("secret_in_flow", message, where, node.id if node else "")
     return sorted(problems.values(), key=lambda problem: problem.path)
 
 
@@ -214,6 +221,12 @@ def _empty(field: dict[str, Any]) -> None:
     field["value"] = ""
     if field.get("load_from_db"):
         field["load_from_db"] = False
+
+
+def _behind(match: re.Match[str]) -> int:
+    """Return where a hit that is not real stops being in the way: behind its placeholder, else behind all of it."""
+    placeholder = PLACEHOLDER.search(match.group(0))
+    return match.start() + placeholder.end() if placeholder else match.end()
 
 
 def _is_real(hit: str) -> bool:

@@ -49,11 +49,12 @@ FORBIDDEN_WORDS = frozenset(
     word
     for line in (
         "address allow api auth authorization base brackets bucket cache class client collection column",
-        "command connection context cookie cypher deployment dir domain domains env environment expression",
-        "file files filter flow folder format function header headers host id import imports index key keys",
-        "kwargs lambda llm mode model namespace organization parsing path paths pattern port prevent project",
-        "proxy query redirects regex region schema script sender server session store stream table tool tools",
-        "type user variable verbose",
+        "command connection context cookie cypher deletion deployment dir domain domains embedding env",
+        "environment expression file filename filepath files filter flow folder format function header",
+        "headers host hostname hub id import imports index key keys keyspace kwargs lambda llm mode model",
+        "namespace organization parsing path paths pattern port prevent project proxy query redirects regex",
+        "region schema script sender server session ssl store stream table tls tool tools type user variable",
+        "verbose verify",
     )
     for word in line.split()
 )
@@ -138,7 +139,7 @@ def _harmless_name(name: str) -> bool:
     if name in HARMLESS_TOKENS:
         return True
     words = {word.lower() for word in WORD.findall(name)}
-    odd = name.startswith("_") or name == "is_refresh"
+    odd = name.startswith("_") or name in ("is_refresh", "method")
     return not (odd or FORBIDDEN_PART.search(name) or words & FORBIDDEN_WORDS)
 
 
