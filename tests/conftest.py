@@ -13,6 +13,7 @@ from pytest_django import DjangoDbBlocker
 from tests.support.django_database import connected_to
 from tests.support.postgres import Cluster, make_data_dir, shared_cluster
 from tests.support.runtime import RememberingRuntime
+from tests.support.shop import Shop, open_shop
 from tests.support.world import World, make_world
 
 from agentmart.adapters import runtimes
@@ -88,3 +89,9 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> RememberingRuntime:
 def signing_key(settings: Any) -> None:
     """A secret that API keys are signed with."""
     settings.AGENT_KEYS = {**settings.AGENT_KEYS, "SECRET_KEY": "a test's signing key of 32+ bytes!!"}
+
+
+@pytest.fixture
+def shop(world: World, runtime: RememberingRuntime, signing_key: None) -> Shop:
+    """A running sale."""
+    return open_shop(world)

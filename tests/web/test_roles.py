@@ -3,88 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.support.flows import echo_flow
 from tests.support.market import (
     AGENTS,
-    CONFIGS,
     OFFERINGS,
     ORDERS,
     PLAN,
-    RESOURCES,
-    agent,
-    buy,
-    category,
     member,
-    ok,
     operator,
-    order,
     order_body,
-    publish,
 )
+from tests.support.shop import Shop
 from tests.support.world import Api, World
 
 from agentmart.identity.models import Role
 from agentmart.identity.permissions import MATRIX
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("runtime", "signing_key")]
-
-
-@dataclass
-class Shop:
-    """The cast around a sale, and where the things of it are."""
-
-    world: World
-    agent: str
-    sold: dict[str, str]
-    order: str
-    resource: str
-    config: str
-    key: str
-    category: str
-
-    def shown(self) -> dict[str, Any]:
-        """The buyer's customer as it stands (a value that changes nothing is refused to nobody)."""
-        found: dict[str, Any] = ok(self.world.operator.api.get(self.customer))
-        return found
-
-    @property
-    def customer(self) -> str:
-        assert self.world.buyer.customer is not None
-        return f"/api/customers/{self.world.buyer.customer.uuid}/"
-
-    @property
-    def project(self) -> str:
-        assert self.world.buyer.project is not None
-        return f"/api/projects/{self.world.buyer.project.uuid}/"
-
-    @property
-    def provider(self) -> str:
-        assert self.world.provider.customer is not None
-        return self.world.provider.customer.uuid
-
-
-@pytest.fixture
-def shop(world: World) -> Shop:
-    path = agent(world, echo_flow())
-    sold = publish(world, path)
-    resource = buy(world, sold)
-    config = f"{CONFIGS}{resource['agent_config']}/"
-    key = ok(world.buyer.api.post(f"{config}api-keys/", {"name": "CI"}), 201)["uuid"]
-    return Shop(
-        world=world,
-        agent=path,
-        sold=sold,
-        order=order(world, sold, attributes={"name": "Second"}),
-        resource=f"{RESOURCES}{resource['uuid']}/",
-        config=config,
-        key=f"{config}api-keys/{key}/",
-        category=category(world),
-    )
+pytestmark = pytest.mark.django_db
 
 
 Attempt = Callable[[Api, Shop], Any]

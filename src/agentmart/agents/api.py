@@ -179,5 +179,7 @@ def _flow_of(body: Mapping[str, Any]) -> Any:
     """Return the export of the request body (`flow`, alias `flow_data`); raises Invalid where there is none."""
     for name in ("flow", "flow_data"):
         if name in body:
+            if not isinstance(body[name], str | Mapping):
+                raise Invalid("A Langflow export is one JSON object, or its text.", field=name)
             return body[name]
     raise Invalid("Give the Langflow export: the JSON object itself, or its text.", field="flow")

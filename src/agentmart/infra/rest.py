@@ -237,10 +237,14 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     def body(
         self, serializer_class: type[serializers.Serializer[Any]], *, partial: bool = False
     ) -> dict[str, Any]:
-        """Return the validated request body; raises 400 with every field at fault."""
-        serializer = serializer_class(
-            data=self.payload, partial=partial, context=self.get_serializer_context()
-        )
+        """Return the validated request body; raises 400 with every field at fault.
+
+        `partial` lets keys of the body itself be left out; objects below them stay whole.
+        """
+        serializer = serializer_class(data=self.payload, context=self.get_serializer_context())
+        if partial:
+            for field in serializer.fields.values():
+                field.required, field.default = False, serializers.empty
         serializer.is_valid(raise_exception=True)
         writable = {name for name, field in serializer.fields.items() if not field.read_only}
         unknown = [name for name in self.payload if name not in writable]

