@@ -10,7 +10,7 @@ RUNTIME_VENV := $(or $(AGENTMART_RUNTIME_VENV),$(DATA_DIR)/runtime-venv)
 SOURCES := src tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup product demo serve test test-slow fast check format lock wheel clean
+.PHONY: help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 
 import pytest
+from tests.adapters.runtimes.langflow_server import KEY, running_langflow
 
 from agentmart.config import checks, secrets
 from agentmart.config.checks import Finding
@@ -86,6 +88,39 @@ def test_a_model_that_cannot_be_reached_is_broken(tmp_path: Path):
         found = only(checks.model(environment({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": url}), tmp_path))
     assert found.state == "broken"
     assert url in found.found
+
+
+def test_without_a_langflow_server_there_is_nothing_to_say(settings: Environment, tmp_path: Path):
+    assert list(checks.langflow(settings, tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({"AGENTMART_RUNTIME": "langflow"}, "AGENTMART_RUNTIME is langflow, but no server is set"),
+        (
+            {"LANGFLOW_RUNTIME_URL": "http://127.0.0.1:9", "LANGFLOW_RUNTIME_API_KEY": "sk-x"},
+            "http://127.0.0.1:9: The Langflow server is not reachable.",
+        ),
+        (
+            {"LANGFLOW_RUNTIME_URL": "http://u:pw@h", "LANGFLOW_RUNTIME_API_KEY": "sk-x"},
+            "the address must have neither a login nor a query",
+        ),
+    ],
+)
+def test_a_langflow_server_that_is_missing_or_away_is_broken(
+    values: dict[str, str], found: str, tmp_path: Path
+):
+    finding = only(checks.langflow(environment(values), tmp_path))
+    assert (finding.state, finding.found) == ("broken", found)
+    assert "sk-x" not in finding.fix + finding.found
+
+
+async def test_a_langflow_server_that_answers_is_fine(tmp_path: Path):
+    async with running_langflow() as stub:
+        values = {"LANGFLOW_RUNTIME_URL": stub.url, "LANGFLOW_RUNTIME_API_KEY": KEY}
+        found = await asyncio.to_thread(lambda: only(checks.langflow(environment(values), tmp_path)))
+    assert (found.state, found.found) == ("ok", f"{stub.url} answers, 0 agents deployed")
 
 
 def test_a_moved_clock_is_noted(settings: Environment, tmp_path: Path):

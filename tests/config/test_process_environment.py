@@ -21,6 +21,7 @@ SECRETS = {
     "AGENTMART_SECRET_KEY": "django-secret-django-secret-django-secret",
     "AGENT_KEYS_SECRET_KEY": "keys-secret-keys-secret-keys-secret-keys",
     "OPENAI_API_KEY": "model-key",
+    "LANGFLOW_RUNTIME_API_KEY": "langflow-key",
 }
 
 
@@ -33,8 +34,11 @@ def told(name: str, data_dir: Path, **values: str) -> dict[str, str]:
     ("name", "holds"),
     [
         ("web", {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"]}),
-        ("worker", {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"]}),
-        ("gateway", {GATEWAY, SECRETS["AGENT_KEYS_SECRET_KEY"]}),
+        (
+            "worker",
+            {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"], "langflow-key"},
+        ),
+        ("gateway", {GATEWAY, SECRETS["AGENT_KEYS_SECRET_KEY"], "langflow-key"}),
         ("runtime", {SECRETS["OPENAI_API_KEY"]}),
         ("dev-model", set()),
     ],

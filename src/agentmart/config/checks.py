@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import shutil
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from agentmart.adapters import runtimes
 from agentmart.adapters.runtimes.embedded import install, sandbox
 from agentmart.config import database, postgres_place, secrets
 from agentmart.config import ports as port_numbers
@@ -23,6 +25,7 @@ from agentmart.config import process_environment as environments
 from agentmart.config.database import DatabaseUrls
 from agentmart.config.supervisor import socket_check
 from agentmart.contracts.environment import SETTINGS
+from agentmart.contracts.runtimes import new_runtime, runtime_parameters
 from agentmart.contracts.tables import APP_ROLE, GATEWAY_ROLE
 from agentmart.kit.clock import OffsetClock
 from agentmart.kit.env import BadSetting, Environment
@@ -57,7 +60,18 @@ def all_findings(settings: Environment) -> Findings:
     except BadSetting as error:
         yield Finding("data folder", "broken", str(error), "choose another --data-dir")
         return
-    for check in (data_folder, disk, secret_file, keys, runtime_venv, isolation, model, ports, clock):
+    for check in (
+        data_folder,
+        disk,
+        secret_file,
+        keys,
+        runtime_venv,
+        isolation,
+        langflow,
+        model,
+        ports,
+        clock,
+    ):
         yield from _guarded(check, settings, folder)
     yield from _guarded(database_findings, settings, folder)
 
@@ -163,6 +177,26 @@ def isolation(settings: Environment, folder: Path) -> Findings:
     else:
         fix = "run as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)"
         yield Finding("isolation", "broken", found.message, fix)
+
+
+def langflow(settings: Environment, folder: Path) -> Findings:
+    """Check the Langflow server, where one is set: that it answers, is new enough and takes the key."""
+    parameters = runtime_parameters(settings).get("langflow")
+    if parameters is not None:
+        try:
+            health = asyncio.run(_health(runtimes.build("langflow", **parameters)))
+        except ValueError as error:  # an address or key that cannot be used
+            yield Finding("langflow", "broken", str(error), "correct LANGFLOW_RUNTIME_URL or the key")
+            return
+        where = parameters["url"]
+        if health.ok:
+            yield Finding("langflow", "ok", f"{where} answers, {len(health.deployments)} agents deployed")
+        else:
+            fix = "check LANGFLOW_RUNTIME_URL, LANGFLOW_RUNTIME_API_KEY and the server; see docs/runtimes.md"
+            yield Finding("langflow", "broken", f"{where}: {health.message}", fix)
+    elif new_runtime(settings) == "langflow":
+        fix = "set LANGFLOW_RUNTIME_URL and LANGFLOW_RUNTIME_API_KEY, or unset AGENTMART_RUNTIME"
+        yield Finding("langflow", "broken", "AGENTMART_RUNTIME is langflow, but no server is set", fix)
 
 
 def model(settings: Environment, folder: Path) -> Findings:
@@ -294,6 +328,13 @@ def _guarded(check: Callable[[Environment, Path], Findings], settings: Environme
         yield Finding(name, "broken", str(error), "see the message")
     except (OSError, psycopg.Error) as error:
         yield Finding(name, "broken", f"{type(error).__name__}: {error}", "see the message")
+
+
+async def _health(runtime: runtimes.Runtime) -> runtimes.Health:
+    try:
+        return await runtime.health()
+    finally:
+        await runtime.close()
 
 
 def _get_status(url: str, key: str) -> int:

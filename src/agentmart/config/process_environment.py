@@ -31,6 +31,9 @@ _OUTGOING = (
     "no_proxy",
     "SSL_CERT_FILE",
 )
+_TRUST = ("SSL_CERT_FILE",)
+# gateway and worker may call a Langflow server
+_OUTGOING_OF = {"runtime": _OUTGOING, "gateway": _TRUST, "worker": _TRUST}
 
 
 def with_options(
@@ -102,7 +105,7 @@ def for_process(
 
     `urls` may be None for a process that uses no database, or whose address stands in the settings.
     """
-    values = _inherited(_ORDINARY + (_OUTGOING if name == "runtime" else ()))
+    values = _inherited(_ORDINARY + _OUTGOING_OF.get(name, ()))
     values |= {
         setting.name: settings.text(setting.name)
         for setting in SETTINGS

@@ -49,7 +49,11 @@ def execute_order(*, order_id: str) -> None:
 
 async def _at_runtime(kind: str, deployment: Deployment | None, deployment_id: str) -> None:
     """Deploy, or remove where there is nothing to deploy."""
-    parameters: dict[str, Any] = settings.ADAPTERS["runtimes"][kind]
+    parameters: dict[str, Any] | None = settings.ADAPTERS["runtimes"].get(kind)
+    if parameters is None:
+        raise RuntimeFailure(
+            "unreachable", f"This installation has no runtime {kind}; an operator must set it up."
+        )
     runtime = runtimes.build(kind, **parameters)
     try:
         if deployment is not None:
