@@ -1,0 +1,92 @@
+"""Lists cost the same number of queries whatever they hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from tests.support.flows import echo_flow
+from tests.support.market import AGENTS, CONFIGS, OFFERINGS, ORDERS, RESOURCES, agent, buy, ok, publish
+from tests.support.shop import Shop
+
+pytestmark = pytest.mark.django_db
+
+LISTS = [
+    "/api/users/",
+    "/api/customers/",
+    "/api/projects/",
+    "/api/marketplace-categories/",
+    "/api/marketplace-service-providers/",
+    OFFERINGS,
+    "/api/marketplace-public-offerings/",
+    "/api/marketplace-provider-offerings/",
+    "/api/marketplace-plans/",
+    ORDERS,
+    RESOURCES,
+    AGENTS,
+    CONFIGS,
+]
+MOST = 8 + 2  # the contract's 8, and the savepoint that the test's own transaction adds (set and released)
+
+
+@pytest.fixture
+def many(shop: Shop) -> Shop:
+    """More of everything that a list shows."""
+    for person in (shop.world.buyer, shop.world.stranger):
+        assert person.customer is not None
+        body = {"customer": person.customer.uuid}
+        ok(shop.world.operator.api.post("/api/marketplace-service-providers/", body), 201)
+    for _ in range(3):
+        sold = publish(shop.world, agent(shop.world, echo_flow()))
+        plan = {"name": "Other", "unit_price": "1", "components": [{"type": "requests", "price": "2"}]}
+        ok(
+            shop.world.provider.api.post("/api/marketplace-plans/", {**plan, "offering": sold["offering"]}),
+            201,
+        )
+        for name in ("One", "Two"):
+            buy(shop.world, sold, attributes={"name": name})
+    return shop
+
+
+def queries(api: Any, path: str, size: int) -> tuple[int, int]:
+    """The number of queries of a page, and of its rows."""
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        rows = ok(api.get(path, page_size=size))
+    return len(seen), len(rows)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_s_queries_do_not_grow_with_its_rows(many: Shop, path: str) -> None:
+    world = many.world
+    most = 0
+    for person in (world.operator, world.provider, world.buyer):
+        one, few = queries(person.api, path, 1)
+        all_of_them, rows = queries(person.api, path, 300)
+        assert all_of_them <= MOST
+        assert all_of_them == one or few == rows
+        most = max(most, rows)
+    assert most >= 3
+
+
+def test_versions_and_keys_and_plans_of_one_thing_do_not_grow_either(many: Shop) -> None:
+    for number in range(3):
+        ok(many.world.buyer.api.post(f"{many.config}api-keys/", {"name": f"K{number}"}), 201)
+    for api, path in (
+        (many.world.provider.api, f"{many.agent}versions/"),
+        (many.world.buyer.api, f"{many.config}api-keys/"),
+        (many.world.buyer.api, f"{OFFERINGS}{many.sold['offering']}/plans/"),
+        (many.world.buyer.api, f"{many.resource}plan_periods/"),
+    ):
+        count, _ = queries(api, path, 300)
+        assert count <= MOST
+
+
+def test_lists_never_read_a_flow(many: Shop) -> None:
+    for path in (AGENTS, f"{many.agent}versions/", "/api/marketplace-provider-offerings/"):
+        with CaptureQueriesContext(connection) as seen:
+            ok(many.world.provider.api.get(path))
+        assert [query["sql"] for query in seen if '"flow"' in query["sql"]] == []
