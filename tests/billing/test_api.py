@@ -314,9 +314,15 @@ def test_long_explanations_are_cut_and_say_so(
         use(sold, MID_MARCH)
     body = generate(world).json()
     item = next(row for row in body["items"] if row["component_type"] == "requests")
-    told = world.buyer.api.get(f"/api/invoices/{body['uuid']}/items/{item['uuid']}/explain/").json()
+    path = f"/api/invoices/{body['uuid']}/items/{item['uuid']}/explain/"
+    told = world.buyer.api.get(path).json()
     assert (len(told["events"]), told["events_total"], told["events_truncated"]) == (2, 3, True)
     assert told["quantity_from_events"] == "3"
+    rest = world.buyer.api.get(path, after=told["events_next"]).json()
+    assert (len(rest["events"]), rest["events_total"], rest["events_truncated"]) == (1, 3, False)
+    assert rest["events_next"] is None
+    assert len({event["uuid"] for event in told["events"] + rest["events"]}) == 3
+    assert world.buyer.api.get(path, after="yesterday").status_code == 400
 
 
 def test_a_base_line_is_explained_by_seconds(world: World, sold: Sold) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import exceptions, serializers
@@ -245,12 +246,17 @@ class InvoiceViewSet(ApiViewSet):
 
     @action(detail=True, methods=["get"], url_path=r"items/(?P<item>[0-9a-fA-F-]{32,36})/explain")
     def explain(self, request: Request, item: str, **kwargs: Any) -> Response:
-        """Say what a line is made of: price, steps, share of the period, hours and events; `?hour=` narrows events."""
+        """Say what a line is made of: price, steps, share of the period, hours and events.
+
+        `?hour=` narrows the events; where they are cut, `?after=` (the answer's `events_next`) goes on behind them.
+        """
         uuid = parse_uuid(item)
         line = selectors.items_of(self.get_object()).filter(pk=uuid).first() if uuid else None
         if line is None:
             raise exceptions.NotFound
-        usage = selectors.usage_of(line, actor=self.actor, hour=_hour(request), most=SHOWN_EVENTS)
+        usage = selectors.usage_of(
+            line, actor=self.actor, hour=_hour(request), after=_after(request), most=SHOWN_EVENTS
+        )
         return Response({**_explained(line), **(_usage(line, usage) if usage else {})})
 
 
@@ -264,6 +270,15 @@ def _hour(request: Request) -> datetime | None:
     except serializers.ValidationError as error:
         raise serializers.ValidationError({"hour": error.detail}) from None
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _after(request: Request) -> UUID | None:
+    """Return the event that `?after=` names; raises 400."""
+    given = request.query_params.get("after")
+    uuid = parse_uuid(given) if given else None
+    if given and uuid is None:
+        raise serializers.ValidationError({"after": ["Enter the uuid of an event."]})
+    return uuid
 
 
 def _explained(line: InvoiceItem) -> dict[str, Any]:
@@ -306,7 +321,8 @@ def _usage(line: InvoiceItem, usage: selectors.Usage) -> dict[str, Any]:
             for event in usage.events
         ],
         "events_total": usage.event_count,
-        "events_truncated": usage.event_count > len(usage.events),
+        "events_truncated": usage.more,
+        "events_next": usage.events[-1]["id"].hex if usage.more else None,
         "quantity_from_events": decimal_text(Decimal(usage.quantity)),
         "quantity_from_hours": decimal_text(Decimal(sum(quantity for _, quantity in usage.hours))),
         "quantity_billed": decimal_text(usage.billed_quantity),

@@ -12,13 +12,16 @@ from uuid import UUID
 from agentmart.billing.proration import Share, share_of
 from agentmart.billing.rating import rate_line
 from agentmart.billing.waterfall import ZERO, RatedLine, Step, StepKind
-from agentmart.catalog.pricing import Fixed, Package, PerUnit, Price, Tiered
+from agentmart.catalog.pricing import Fixed, Package, Percentage, PerUnit, Price, Tiered
 from agentmart.kit.errors import Conflict, DomainError
-from agentmart.kit.money import CONTEXT
+from agentmart.kit.money import CONTEXT, decimal_text
 from agentmart.kit.periods import Period
 
 ONE = Decimal(1)
 USAGE_UNIT = "quantity"
+MOST = Decimal("1E12")
+MOST_UNITS = Decimal("1E20")
+"""What no line reaches in earnest, amount and quantity; the columns hold more."""
 
 
 class UnsupportedPlan(Conflict):
@@ -196,9 +199,12 @@ def _require_supported(uses: Iterable[PlanUse]) -> None:
         for component in plan.components:
             if component.billing_type not in _KINDS:
                 problems[f"{place} charges {component.type} by {component.billing_type}"] = None
+            if isinstance(component.price.model, Percentage):
+                problems[f"{place} charges {component.type} by a percentage"] = None
     if problems:
         raise UnsupportedPlan(
-            f"Only monthly plans with fixed, one-time and usage components can be billed: {'; '.join(problems)}."
+            "Only monthly plans with fixed, one-time and usage components, none of them a percentage, can be "
+            f"billed: {'; '.join(problems)}."
         )
 
 
@@ -289,6 +295,9 @@ def _line(
     share: Share | None = None,
     late: bool = False,
 ) -> Line:
+    if abs(rated.amount) >= MOST or abs(rated.quantity) >= MOST_UNITS:
+        text = f"{decimal_text(rated.quantity)} units for {decimal_text(rated.amount)} {rated.currency}"
+        raise Conflict(f"{text} is more than an invoice can hold; check the price and the usage.")
     return Line(
         use.resource,
         use.plan,

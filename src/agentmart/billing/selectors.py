@@ -60,8 +60,13 @@ WHERE (done.id IS NULL OR (done.state = 'prepared' AND span.until <= %(grace_pas
         SELECT 1 FROM metering_usage_hour u WHERE u.customer_id = first.customer_id
         AND u.hour >= span.since AND u.hour < span.until
     ) OR EXISTS (
-        SELECT 1 FROM billing_month before WHERE before.customer_id = first.customer_id AND before.lines > 0
+        SELECT 1 FROM billing_month before WHERE before.customer_id = first.customer_id
         AND before.first_day < months.day AND before.first_day >= months.day - %(late)s * interval '1 month'
+        AND (before.lines > 0 OR EXISTS (
+            SELECT 1 FROM metering_usage_hour u WHERE u.customer_id = first.customer_id
+            AND u.hour >= before.first_day::timestamp AT TIME ZONE 'UTC'
+            AND u.hour < (before.first_day + interval '1 month') AT TIME ZONE 'UTC'
+        ))
     )
   )
 ORDER BY first.customer_id, months.day
@@ -219,20 +224,26 @@ def items_of(invoice: Invoice) -> QuerySet[InvoiceItem]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The metered usage behind a line: by hour, and call by call (`events` may be cut, `event_count` is not)."""
+    """The metered usage behind a line: by hour, and call by call.
+
+    `events` may be cut (`more` come after them), `event_count` is not.
+    """
 
     hours: list[tuple[datetime, int]]
     events: list[Mapping[str, Any]]
+    more: bool
     event_count: int
     quantity: int
     billed_quantity: Decimal
 
 
-def usage_of(item: InvoiceItem, *, actor: Actor, hour: datetime | None, most: int) -> Usage | None:
+def usage_of(
+    item: InvoiceItem, *, actor: Actor, hour: datetime | None, after: UUID | None, most: int
+) -> Usage | None:
     """Return the usage a line came from, None for a line that is not about usage.
 
-    `hour` narrows the events (not the sums) to one hour; at most `most` events are returned. `billed_quantity` is
-    what all lines of final invoices and this one hold of the same component and month.
+    `hour` narrows the events (not the sums) to one hour; at most `most` events are returned, those behind the event
+    `after`. `billed_quantity` is what all lines of final invoices and this one hold of the same component and month.
     """
     meter = item.component_type
     if item.billing_type != "usage" or meter not in METERS:
@@ -250,9 +261,12 @@ def usage_of(item: InvoiceItem, *, actor: Actor, hour: datetime | None, most: in
     quantity = calls.aggregate(sum=Sum(meter))["sum"] or 0
     if hour is not None:
         calls = calls.filter(occurred_at__gte=hour, occurred_at__lt=hour + timedelta(hours=1))
+    shown = calls if after is None else calls.filter(id__gt=after)
+    events = list(shown.values("id", "occurred_at", "status", meter)[: most + 1])
     return Usage(
         hours=list(hours),
-        events=list(calls.values("id", "occurred_at", "status", meter)[:most]),
+        events=events[:most],
+        more=len(events) > most,
         event_count=calls.count(),
         quantity=int(quantity),
         billed_quantity=_billed_quantity(item),

@@ -93,23 +93,32 @@ def close_periods(*, now: datetime) -> Closing:
             with tenancy.as_system("billing.close_periods") as actor:
                 period = calendar_month(first_day.year, first_day.month)
                 _bill_month(Customer.objects.get(pk=customer_id), period, actor=actor, now=now)
-        except DomainError as refusal:
-            logger.warning(
-                "month cannot be billed",
-                extra={
-                    "customer_id": customer_id.hex,
-                    "month": f"{first_day:%Y-%m}",
-                    "code": refusal.code,
-                    "reason": refusal.message,
-                },
-            )
-            done.failures.append((customer_id, first_day, refusal.message))
+        except Exception as error:  # noqa: BLE001 - outermost of one customer's month: no flaw may hold up the others
+            done.failures.append((customer_id, first_day, _log_failure(customer_id, first_day, error)))
             continue
         if _state_at(period, now) == InvoiceState.CREATED:
             done.finalized += 1
         else:
             done.prepared += 1
     return done
+
+
+def _log_failure(customer_id: UUID, first_day: date, error: Exception) -> str:
+    """Log why a month cannot be billed and return it; what is not a refusal is a flaw and comes with its traceback."""
+    refusal = error if isinstance(error, DomainError) else None
+    reason = refusal.message if refusal else f"{type(error).__name__}: {error}"
+    logger.log(
+        logging.WARNING if refusal else logging.ERROR,
+        "month cannot be billed",
+        exc_info=None if refusal else error,
+        extra={
+            "customer_id": customer_id.hex,
+            "month": f"{first_day:%Y-%m}",
+            "code": refusal.code if refusal else "error",
+            "reason": reason,
+        },
+    )
+    return reason
 
 
 def check_payable(invoice: Invoice, *, actor: Actor) -> None:
