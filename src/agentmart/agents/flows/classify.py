@@ -104,6 +104,7 @@ def _check_methods(graph: FlowGraph, node: FlowNode) -> None:
             f"Node {node.id} names the method {shown(method)} for an output; {node.type} declares none of it."
         )
         graph.add("unknown_method", message, f"{node.path}.data.node.outputs[{index}].method", node.id)
+        return  # one is reason enough
 
 
 def _declares(code: str, method: Any) -> bool:
