@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.adapters.runtimes.langflow_server import KEY, running_langflow
 
-from agentmart.config import checks, secrets
+from agentmart.config import checks, ports, secrets
 from agentmart.config.checks import Finding
 from agentmart.contracts.environment import environment
 from agentmart.kit.env import Environment
@@ -134,3 +134,18 @@ def test_a_new_database_is_healthy_and_only_lacks_migrations(data_dir: Path):
     settings = environment({"AGENTMART_DATA_DIR": str(data_dir)})
     found = {finding.check: finding.state for finding in checks.database_findings(settings, data_dir)}
     assert found == {"postgres files": "ok", "postgres": "ok", "database": "note"}
+
+
+def test_a_database_that_is_away_is_broken_and_shown_without_its_password(data_dir: Path):
+    url = f"postgresql://shop:hidden@127.0.0.1:{ports.free()}/shop"
+    found = only(checks.database_findings(environment({"DATABASE_URL": url}), data_dir))
+    assert (found.check, found.state) == ("postgres", "broken")
+    assert "Connection refused" in found.found and "hidden" not in found.found
+    assert found.fix == "start that server, or correct DATABASE_URL"
+
+
+def test_a_folder_that_is_no_runtime_of_ours_is_broken(tmp_path: Path):
+    (tmp_path / "thesis.txt").touch()
+    found = only(checks.runtime_venv(environment({"AGENTMART_RUNTIME_VENV": str(tmp_path)}), tmp_path))
+    assert found.state == "broken"
+    assert "AGENTMART_RUNTIME_VENV" in found.fix

@@ -115,3 +115,21 @@ def test_secrets_may_come_from_files(tmp_path: Path):
     made = environments.for_process("gateway", Environment(SETTINGS, values), tmp_path, URLS)
     assert made["AGENT_KEYS_SECRET_KEY"] == "from-a-file-from-a-file-from-a-file"
     assert "AGENT_KEYS_SECRET_KEY_FILE" not in made
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AGENTMART_INVOICE_DUE_DAYS", "soon"),
+        ("AGENTMART_PUBLIC_CATALOG", "perhaps"),
+        ("AGENT_KEYS_SECRET_KEY", "short"),
+        ("DATABASE_URL", "mysql://shop@db/shop"),
+    ],
+)
+def test_a_bad_setting_is_told_before_anything_starts(name: str, value: str, tmp_path: Path):
+    with pytest.raises(BadSetting, match=name):
+        environments.check(environment({name: value}), tmp_path)
+
+
+def test_the_defaults_are_good(tmp_path: Path):
+    environments.check(environment({}), tmp_path)

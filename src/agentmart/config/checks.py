@@ -166,7 +166,7 @@ def runtime_venv(settings: Environment, folder: Path) -> Findings:
     elif venv.exists() and any(venv.iterdir()):
         yield Finding("runtime", "note", f"{venv} is out of date or unfinished", "the next start replaces it")
     else:
-        yield Finding("runtime", "note", "not installed yet", "the first start installs it (about 600 MB)")
+        yield Finding("runtime", "note", "not installed yet", "the first start installs it (about 650 MB)")
 
 
 def isolation(settings: Environment, folder: Path) -> Findings:
@@ -258,8 +258,13 @@ def database_findings(settings: Environment, folder: Path) -> Findings:
         user = "this user" if place.uid is None else f"user id {place.uid}"
         yield Finding("postgres files", "ok", f"{place.install} runs as {user}, data in {place.data}")
     with database.running(settings, folder) as urls:
-        with psycopg.connect(urls.admin, connect_timeout=10) as connection:
-            version = connection.info.server_version // 10_000
+        try:
+            with psycopg.connect(urls.admin, connect_timeout=10) as connection:
+                version = connection.info.server_version // 10_000
+                prepared = _is_prepared(connection, urls)
+        except psycopg.OperationalError as error:
+            yield _unreachable(urls, error)
+            return
         good = version >= database.MINIMUM_VERSION
         yield Finding(
             "postgres",
@@ -267,12 +272,44 @@ def database_findings(settings: Environment, folder: Path) -> Findings:
             f"PostgreSQL {version} answers" + (" (embedded)" if urls.embedded else ""),
             "" if good else f"use {database.MINIMUM_VERSION} or newer",
         )
+        if not prepared:
+            yield Finding(
+                "database",
+                "note",
+                "roles and tables are not made yet",
+                "run agentmart migrate; serve does it at every start",
+            )
+            return
         try:
             yield from _inside_database(urls)
-            yield _migrations(settings, folder, urls)
         except psycopg.OperationalError as error:
-            shown = str(error).strip().splitlines()[-1]
-            yield Finding("database", "note", shown, "run agentmart migrate; serve does it at every start")
+            fix = (
+                "agentmart migrate gives the role this data folder's password (another folder's product then loses "
+                "its own); or set AGENTMART_APP_DATABASE_URL and AGENTMART_GATEWAY_DATABASE_URL"
+            )
+            yield Finding("database", "broken", _first_line(error), fix)
+            return
+        yield _migrations(settings, folder, urls)
+
+
+def _is_prepared(connection: psycopg.Connection, urls: DatabaseUrls) -> bool:
+    roles = [database.role_of(url) for url in (urls.owner, urls.app, urls.gateway)]
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)) = %s"
+        " AND EXISTS (SELECT 1 FROM pg_database WHERE datname = %s)",
+        [roles, len(set(roles)), database.database_of(urls.owner)],
+    ).fetchone()
+    return row == (True,)
+
+
+def _unreachable(urls: DatabaseUrls, error: psycopg.OperationalError) -> Finding:
+    where = "the embedded server" if urls.embedded else database.without_password(urls.admin)
+    fix = "see logs/postgres.log" if urls.embedded else "start that server, or correct DATABASE_URL"
+    return Finding("postgres", "broken", f"{where}: {_first_line(error)}", fix)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _inside_database(urls: DatabaseUrls) -> Findings:

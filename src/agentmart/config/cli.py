@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
 def main() -> None:
     """Agentmart: a self-hosted marketplace for AI agents.
 
-    Settings come from environment variables (docs/settings.md); options given here win.
+    Settings come from environment variables (`agentmart settings` prints them all); options given here win.
     """
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agentmart.config import secrets, sockets
-from agentmart.config.database import DatabaseUrls
+from agentmart.config.database import DatabaseUrls, database_urls
 from agentmart.contracts.environment import SETTINGS, environment
 from agentmart.kit.env import Environment
 
@@ -146,6 +146,20 @@ def for_commands(settings: Environment) -> dict[str, str]:
         setting.name: settings.text(setting.name) for setting in SETTINGS if settings.is_set(setting.name)
     }
     return values
+
+
+def check(settings: Environment, data_dir: Path) -> None:
+    """Read every setting once, so that a bad one is told before anything is started; raises BadSetting."""
+    for setting in SETTINGS:
+        if setting.kind == "int":
+            settings.integer(setting.name)
+        elif setting.kind == "bool":
+            settings.flag(setting.name)
+        else:
+            settings.text(setting.name)
+    secrets.keys_secret(settings, data_dir)
+    if settings.text("DATABASE_URL"):
+        database_urls(settings, data_dir)
 
 
 def replace(values: Mapping[str, str]) -> None:

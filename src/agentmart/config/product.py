@@ -105,6 +105,7 @@ class Product:
     def start(self) -> None:
         """Start everything and return when all is healthy; raises BadSetting (then `stop` cleans up)."""
         self._take_lock()
+        environments.check(self.settings, self.data_dir)
         self._await_earlier_processes()
         self._check_ports()
         self._make_runtime()
@@ -191,7 +192,8 @@ class Product:
     def _prepare_database(self) -> None:
         began = time.monotonic()
         self._urls = self._resources.enter_context(database.running(self.settings, self.data_dir))
-        self._say(f"PostgreSQL answers ({time.monotonic() - began:.1f} s)")
+        if self._urls.embedded:
+            self._say(f"PostgreSQL answers ({time.monotonic() - began:.1f} s)")
         began = time.monotonic()
         self._command("migrate")
         self._say(f"database roles and migrations are applied ({time.monotonic() - began:.1f} s)")
@@ -221,9 +223,7 @@ class Product:
             said = (result.stderr or result.stdout).strip()
             log = self.data_dir / "logs" / f"{arguments[0]}.log"
             log.write_text(f"{said}\n")
-            raise StartFailed(
-                f"agentmart {arguments[0]} failed: {said[said.rfind(chr(10)) + 1 :]}\nAll of it: {log}"
-            )
+            raise StartFailed(f"agentmart {arguments[0]} failed: {_problem_in(said)}\nAll of it: {log}")
         return (result.stdout.strip().splitlines() or [""])[-1]
 
     def _plan(self, name: str) -> Plan:
@@ -298,6 +298,12 @@ def _live(product: Product, started: threading.Event, problems: list[BaseExcepti
         except BaseException as error:  # noqa: BLE001  likewise
             problems.append(error)
         started.set()
+
+
+def _problem_in(said: str) -> str:
+    """Return our own error, which comes last and may have several lines, or of a traceback the last line."""
+    start = said.rfind("\nError: ")
+    return said[start + 1 :] if start >= 0 or said.startswith("Error: ") else said[said.rfind("\n") + 1 :]
 
 
 def _command_line(command: str) -> list[str]:

@@ -78,6 +78,10 @@ def _product(folder: Path, story: Story) -> Iterator[tuple[Product, Path]]:
             home = environments.data_dir_of(usual)
             starters = corpus.ensure_starter_projects(RELEASE, home / "corpus")
             overrides = {
+                # Never a server that somebody works with: the demo closes months and sets passwords.
+                "DATABASE_URL": "",
+                "AGENTMART_APP_DATABASE_URL": "",
+                "AGENTMART_GATEWAY_DATABASE_URL": "",
                 "AGENTMART_DEV_CLOCK": "true",
                 "AGENTMART_RUNTIME_VENV": str(environments.runtime_venv(usual, home)),
             }
