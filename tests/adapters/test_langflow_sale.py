@@ -70,7 +70,7 @@ def test_a_sale_on_a_langflow_server(world: World, stub: LangflowStub, installat
         finally:
             await runtime.close()
 
-    assert asyncio.run(run()) == "Hello"  # the stand-in's flow has no template of its own
+    assert asyncio.run(run()) == "Hello"  # the stand-in only repeats, where it finds no template of its own
 
     market.ok(world.buyer.api.post(f"{market.RESOURCES}{resource['uuid']}/terminate/"))
     market.run_order_jobs()

@@ -228,10 +228,11 @@ class LangflowStub:
     async def _run(self, seen: Seen) -> Reply:
         self.running.set()
         await self.gate.wait()
-        flow_id, streamed = seen.path.split("/")[4], seen.query("stream") == "true"
-        if flow_id not in self.flows:
-            return Reply(404, {"detail": f"Flow identifier {flow_id} not found"})
-        body = seen.json()
+        name, streamed = seen.path.split("/")[4], seen.query("stream") == "true"
+        found = [key for key, flow in self.flows.items() if name in (key, flow["endpoint_name"])]
+        if not found:
+            return Reply(404, {"detail": f"Flow identifier {name} not found"})
+        [flow_id], body = found, seen.json()
         nodes = self.flows[flow_id]["data"]["nodes"]
         refusal = self._blocked(nodes) or _refused_tweaks(body["tweaks"])
         if refusal is not None:
@@ -240,6 +241,9 @@ class LangflowStub:
             return stream([{"event": "error", "data": {"error": text}}]) if streamed else refusal
         session = body.get("session_id") or flow_id
         earlier = [text for _, text in self.chats[session]]
+        kinds = {node.get("data", {}).get("type") for node in nodes}
+        if body["input_type"] == "chat" and "ChatInput" not in kinds:
+            body["input_value"] = ""  # the wrong kind of input is no error
         self.chats[session].append((flow_id, body["input_value"]))
         template = next((node["template"] for node in nodes if "template" in node), "{text}")
         text = template.replace("{text}", body["input_value"]).replace("{earlier}", "|".join(earlier))

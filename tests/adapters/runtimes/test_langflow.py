@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import uuid
 from contextlib import aclosing
@@ -25,6 +26,7 @@ from tests.adapters.runtimes.langflow_server import (
 
 from agentmart.adapters.runtimes import Deployment, RunRequest, RunResult, RuntimeFailure, Token, TokenUsage
 from agentmart.adapters.runtimes.langflow.client import LangflowRuntime
+from agentmart.adapters.runtimes.langflow.graph import DEFAULT_MODEL
 
 Flow = dict[str, Any]
 
@@ -32,6 +34,7 @@ Flow = dict[str, Any]
 def flow(template: str = "You said: {text}", kind: str = "Prompt") -> Flow:
     """A flow of the stand-in's: one node with a template."""
     nodes = [{"id": f"{kind}-1", "data": {"type": kind}, "template": template}]
+    nodes += [{"id": "ChatInput-1", "data": {"type": "ChatInput"}}]
     return {"name": "Echo", "user_id": "someone", "data": {"nodes": nodes, "edges": []}}
 
 
@@ -56,7 +59,7 @@ async def failed(runtime: LangflowRuntime, request: RunRequest, *, stream: bool)
 
 def run_path(deployment_id: str) -> str:
     """Where a deployment is run."""
-    return f"/api/v1/run/{uuid.UUID(deployment_id)}"
+    return f"/api/v1/run/am-{deployment_id}"
 
 
 # -- deploy and remove
@@ -175,6 +178,27 @@ async def test_an_id_that_is_none_never_becomes_a_path(
     assert langflow_stub.seen == []
 
 
+@pytest.mark.parametrize(
+    ("detail", "message"),
+    [
+        (
+            "Flow build blocked: outdated components must be updated before running: Text (T-1)",
+            "The Langflow server has other versions of these components and may not use them instead: Text (T-1).",
+        ),
+        ("Flow build blocked: something new", "The Langflow server cannot build this flow."),
+        (f"components are not allowed: {'A, ' * 1000}", None),
+    ],
+)
+async def test_why_a_flow_cannot_be_built(
+    langflow: LangflowRuntime, langflow_stub: LangflowStub, detail: str, message: str | None
+) -> None:
+    langflow_stub.next("/api/v1/build/", Reply(400, {"detail": detail}))
+    with pytest.raises(RuntimeFailure) as caught:
+        await deployed(langflow)
+    assert caught.value.code == "bad_flow"
+    assert caught.value.message == message or (message is None and len(caught.value.message) < 400)
+
+
 # -- what is sent
 
 
@@ -190,8 +214,48 @@ async def test_a_runs_headers_are_ours_alone_and_the_key_is_in_no_address(
     assert all(KEY not in seen.target and KEY.encode() not in seen.body for seen in langflow_stub.seen)
     body = run.json()
     assert set(body) == {"input_value", "input_type", "output_type", "session_id", "tweaks"}
-    assert (body["input_type"], body["output_type"], body["input_value"]) == ("chat", "chat", "x")
+    assert (body["input_type"], body["output_type"], body["input_value"]) == ("chat", "any", "x")
     assert body["tweaks"] == {"Prompt-1": {"template": "T"}}
+
+
+async def test_a_flow_without_a_chat_input_gets_its_text_too(
+    langflow: LangflowRuntime, langflow_stub: LangflowStub
+) -> None:
+    export = flow()
+    export["data"]["nodes"][1]["data"]["type"] = "TextInput"
+    deployment_id = await deployed(langflow, export)
+    for _ in range(2):
+        assert (await langflow.invoke(call(deployment_id, "x"))).text == "You said: x"
+    assert (await streamed(langflow, call(deployment_id, "y")))[-1].text == "You said: y"
+    names = [run.path.rpartition("/")[2] for run in langflow_stub.runs()]
+    assert names == [f"am-{deployment_id}", *[f"am-{deployment_id}-any"] * 3]
+    assert langflow_stub.runs()[-1].json()["input_type"] == "any"
+    assert (await langflow.health()).deployments == {deployment_id}
+    await langflow.deploy(Deployment(deployment_id, "buyer", "provider", flow("Now: {text}"), "known"))
+    assert (await langflow.invoke(call(deployment_id, "x"))).text == "Now: x"
+
+
+async def test_a_model_is_selected_where_a_flow_has_none(
+    langflow: LangflowRuntime, langflow_stub: LangflowStub
+) -> None:
+    chosen = [{"name": "a", "provider": "Anthropic"}]
+    fields = [{"type": "model", "value": ""}, {"type": "model", "value": chosen}]
+    fields.append({"type": "model", "value": "", "model_type": "embedding"})
+    export = flow()
+    nodes = [
+        {"id": str(at), "data": {"node": {"template": {"model": item}}}} for at, item in enumerate(fields)
+    ]
+    inside = {"id": "g", "data": {"node": {"flow": {"data": {"nodes": [nodes[0]]}}}}}
+    export["data"]["nodes"] += [*copy.deepcopy(nodes), copy.deepcopy(inside)]
+    before = copy.deepcopy(export)
+    await deployed(langflow, export)
+    assert export == before
+    [stored] = langflow_stub.flows.values()
+    *_, first, second, third, group = [node["data"]["node"] for node in stored["data"]["nodes"][2:]]
+    values = [item["template"]["model"]["value"] for item in (first, second, third)]
+    assert values == [[DEFAULT_MODEL], chosen, ""]
+    [inner] = group["flow"]["data"]["nodes"]
+    assert inner["data"]["node"]["template"]["model"]["value"] == [DEFAULT_MODEL]
 
 
 async def test_a_session_remembers_and_no_other_session_sees_it(langflow: LangflowRuntime) -> None:
@@ -327,7 +391,9 @@ async def test_a_flow_that_does_not_find_something_is_not_taken_for_a_missing_fl
 ) -> None:
     deployment_id = await deployed(langflow)
     langflow_stub.next(run_path(deployment_id), Reply(404, {"detail": "File x not found"}))
-    assert (await failed(langflow, call(deployment_id), stream=False)).code == "flow_error"
+    failure = await failed(langflow, call(deployment_id), stream=False)
+    assert (failure.code, failure.detail) == ("flow_error", "File x not found")
+    assert len(langflow_stub.runs()) == 1
     missing = await failed(langflow, call(uuid.uuid4().hex), stream=True)
     assert (missing.code, missing.retryable) == ("not_deployed", True)
 

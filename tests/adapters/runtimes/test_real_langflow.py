@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.adapters.runtimes import real_langflow as real
-from tests.adapters.runtimes.flows import Components, Flow, call
+from tests.adapters.runtimes.flows import Components, Flow, call, chain
 
 from agentmart.adapters.runtimes import Deployment, RunResult, RuntimeFailure, Token
 from agentmart.adapters.runtimes.langflow.client import LangflowRuntime
@@ -17,7 +17,6 @@ from agentmart.adapters.runtimes.langflow.http import HttpClient, Patience, Requ
 
 pytestmark = [pytest.mark.langflow, real.needed]
 
-SELECTED = [{"name": "gpt-4o-mini", "provider": "OpenAI", "category": "OpenAI", "metadata": {}}]
 SAID = "I am the Agentmart development model; I repeat and do not think. You said: 'good morning'."
 
 
@@ -28,10 +27,8 @@ def installed() -> Components:
 
 
 def with_model(components: Components) -> Flow:
-    """Chat input → language model → chat output, its key a variable of the server's."""
-    flow = components.model(model=SELECTED, api_key="OPENAI_API_KEY")
-    flow["data"]["nodes"][1]["data"]["node"]["template"]["api_key"]["load_from_db"] = True
-    return flow
+    """Chat input → language model → chat output; no model is selected, the key is a variable of the server's."""
+    return components.model()
 
 
 async def deployed(runtime: LangflowRuntime, flow: Flow) -> str:
@@ -67,6 +64,17 @@ async def test_a_models_tokens_are_streamed(real_langflow: LangflowRuntime, inst
     assert isinstance(result, RunResult)
     whole = await real_langflow.invoke(call(deployment_id, "good morning"))
     assert (result.text, result.usage) == (SAID, whole.usage)
+
+
+async def test_a_flow_without_a_chat_input_gets_its_text_too(
+    real_langflow: LangflowRuntime, installed: Components
+) -> None:
+    flow = chain(installed.node("TextInput"), installed.node("ChatOutput"))
+    deployment_id = await deployed(real_langflow, flow)
+    assert (await real_langflow.invoke(call(deployment_id, "good morning"))).text == "good morning"
+    *_, result = [event async for event in real_langflow.stream(call(deployment_id, "good evening"))]
+    assert isinstance(result, RunResult)
+    assert result.text == "good evening"
 
 
 async def test_sessions_remember_and_are_apart(real_langflow: LangflowRuntime, installed: Components) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from time import monotonic
 from uuid import UUID
 
@@ -17,11 +17,12 @@ from agentmart.adapters.runtimes.base import (
     Token,
     TokenUsage,
 )
-from agentmart.adapters.runtimes.langflow import answers, events, failures
+from agentmart.adapters.runtimes.langflow import answers, events, failures, graph
 from agentmart.adapters.runtimes.langflow.connection import Broken
 from agentmart.adapters.runtimes.langflow.http import HttpClient, Opened
 from agentmart.adapters.runtimes.langflow.server import MARK, LangflowServer
 
+REMEMBERED = 10_000
 MAX_STREAM = 64 * 1024 * 1024
 LISTING_SECONDS = 60.0  # the server reads all its flows for the list of them
 
@@ -35,6 +36,7 @@ class LangflowRuntime:
             raise ValueError("an API key is needed")
         self._http = HttpClient(url, {"x-api-key": api_key, "accept": "application/json, text/event-stream"})
         self._server = LangflowServer(self._http, timeout)
+        self._not_chat: set[UUID] = set()  # flows found to take another input than a chat's
         self._listing: tuple[float, frozenset[str]] | None = None
 
     async def deploy(self, deployment: Deployment) -> None:
@@ -49,6 +51,7 @@ class LangflowRuntime:
         flow = _flow_id(deployment.deployment_id)
         if flow is None:
             raise RuntimeFailure("bad_flow", "A deployment's id must be a UUID.")
+        data = graph.prepared(data)
         self._listing = None
         checked = await self._server.check_build(flow, data)
         project = await self._server.project(deployment.customer_id)
@@ -75,11 +78,8 @@ class LangflowRuntime:
     async def invoke(self, request: RunRequest) -> RunResult:
         """Run once and return the answer; raises RuntimeFailure. Cancelling the task hangs up on the server."""
         begun = monotonic()
-        flow = _deployed_id(request.deployment_id)
-        async with self._server.run(flow, _session(flow, request), request, stream=False) as opened:
+        async with self._run(request, stream=False) as opened:
             body = await opened.body()
-        if opened.status != 200:
-            raise await self._refusal(flow, opened.status, body)
         try:
             answer = answers.decode(body)
         except answers.Unreadable as error:
@@ -89,30 +89,52 @@ class LangflowRuntime:
     async def stream(self, request: RunRequest) -> AsyncGenerator[RunEvent, None]:
         """Run once, yielding tokens and the result last; raises RuntimeFailure. Closing it cancels the run."""
         begun = monotonic()
-        flow = _deployed_id(request.deployment_id)
         reader = events.Reader()
-        body = b""
         try:
-            async with self._server.run(flow, _session(flow, request), request, stream=True) as opened:
-                if opened.status != 200:
-                    body = await opened.body()
-                else:
-                    async with aclosing(_told(opened, reader)) as told:
-                        async for event in told:
-                            if isinstance(event, events.End):
-                                yield _result(event.text, event.usage, begun)
-                                return
-                            yield event
+            async with (
+                self._run(request, stream=True) as opened,
+                aclosing(_told(opened, reader)) as told,
+            ):
+                async for event in told:
+                    if isinstance(event, events.End):
+                        yield _result(event.text, event.usage, begun)
+                        return
+                    yield event
         except RuntimeFailure as failure:
             failure.usage = failure.usage or reader.usage
             raise
-        raise await self._refusal(flow, opened.status, body)
 
-    async def _refusal(self, flow: UUID, status: int, body: bytes) -> RuntimeFailure:
-        """Return what a run's refusal means; a flow that raises "… not found" is answered 404 like a missing flow."""
-        if status == 404 and await self._server.has_flow(flow):
-            return failures.failure(failures.FLOW_ERROR, failures.said(body))
-        return failures.of_status(status, body, failures.RUN)
+    @asynccontextmanager
+    async def _run(self, request: RunRequest, *, stream: bool) -> AsyncIterator[Opened]:
+        """Yield the answer of a run that began; raises RuntimeFailure.
+
+        A flow has one of two names, by the kind of its input. The wrong one is answered 404, as is a flow that raises
+        "… not found": the other name is tried only if the server says that the flow has it, so nothing runs twice.
+        """
+        flow = _deployed_id(request.deployment_id)
+        session = _session(flow, request)
+        first = flow not in self._not_chat
+        body = b""
+        for chat in (first, not first):
+            async with self._server.run(flow, session, request, chat=chat, stream=stream) as opened:
+                if opened.status == 200:
+                    yield opened
+                    return
+                body = await opened.body()
+            if opened.status != 404:
+                raise failures.of_status(opened.status, body, failures.RUN)
+            takes_chat = await self._server.takes_chat(flow)
+            if takes_chat == chat:
+                raise failures.failure(failures.FLOW_ERROR, failures.said(body))
+            if takes_chat is None:
+                break
+            self._remember(flow, takes_chat)
+        raise failures.failure(failures.NOT_DEPLOYED, failures.said(body))
+
+    def _remember(self, flow: UUID, chat: bool) -> None:
+        if len(self._not_chat) >= REMEMBERED:
+            self._not_chat.clear()
+        (self._not_chat.discard if chat else self._not_chat.add)(flow)
 
     async def health(self) -> Health:
         """Say how the server is, and whether its version and our key will do; never raises.

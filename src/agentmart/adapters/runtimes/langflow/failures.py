@@ -77,7 +77,16 @@ STREAMED = (
     ("Refused tweak", RUN[422]),
     ("Flow build blocked", RUN[400]),
 )
-_BLOCKED = re.compile(r"components are not allowed: (.+)", re.DOTALL)
+_BLOCKED = (
+    (
+        re.compile(r"components are not allowed: (.+)", re.DOTALL),
+        "The Langflow server lacks, or does not allow, these components: ",
+    ),
+    (
+        re.compile(r"outdated components must be updated before running: (.+)", re.DOTALL),
+        "The Langflow server has other versions of these components and may not use them instead: ",
+    ),
+)
 
 
 def failure(row: Row, detail: str = "") -> RuntimeFailure:
@@ -90,11 +99,18 @@ def of_status(status: int, body: bytes, table: Mapping[int, Row]) -> RuntimeFail
     """Return what an answer that is no success means."""
     row = table.get(status) or table.get(status // 100 * 100) or UNREADABLE
     text = said(body)
-    blocked = _BLOCKED.search(text) if row[0] == "bad_flow" else None
-    if blocked:
-        names = "".join(sign if sign.isprintable() else " " for sign in blocked[1][:MAX_COMPONENTS])
-        row = (row[0], f"The Langflow server lacks, or does not allow, these components: {names}.", row[2])
+    if row[0] == "bad_flow":
+        row = (row[0], _why_blocked(text) or row[1], row[2])
     return failure(row, f"{status}: {text}")
+
+
+def _why_blocked(text: str) -> str:
+    """Return which components keep a flow from being built, by the names they have in it."""
+    for pattern, sentence in _BLOCKED:
+        if found := pattern.search(text):
+            names = found[1].strip()[:MAX_COMPONENTS]
+            return sentence + "".join(sign if sign.isprintable() else " " for sign in names) + "."
+    return ""
 
 
 def of_connection(broken: Broken, table: Mapping[str, Row]) -> RuntimeFailure:

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from agentmart.adapters.runtimes.base import RunRequest, RuntimeFailure
-from agentmart.adapters.runtimes.langflow import failures
+from agentmart.adapters.runtimes.langflow import failures, graph
 from agentmart.adapters.runtimes.langflow.connection import Broken
 from agentmart.adapters.runtimes.langflow.http import Answer, HttpClient, Opened, Patience, Request
 
@@ -23,7 +23,7 @@ FLOWS = "/api/v1/flows/"
 PROJECTS = "/api/v1/projects/"
 
 _VERSION = re.compile(r"(\d+)\.(\d+)")
-_ENDPOINT = re.compile(MARK + r"([0-9a-f]{32})")
+_ENDPOINT = re.compile(MARK + r"([0-9a-f]{32})(?:-any)?")
 
 
 class LangflowServer:
@@ -58,12 +58,15 @@ class LangflowServer:
                 return _text(row, "id")
         return ""
 
-    async def put_flow(self, flow: UUID, name: str, project: str, data: Mapping[str, Any]) -> None:
-        """Create the flow, or replace it whole; of an export only nodes and edges go to the server."""
+    async def put_flow(self, flow: UUID, name: str, project: str, data: dict[str, Any]) -> None:
+        """Create the flow, or replace it whole; of an export only nodes and edges go to the server.
+
+        The name of its endpoint says which kind of input it takes: whoever runs it does not know the graph.
+        """
         body = {
             "name": f"{MARK}{flow.hex} {name}".strip(),
             "description": "",
-            "endpoint_name": f"{MARK}{flow.hex}",
+            "endpoint_name": endpoint(flow, chat=graph.takes_chat(data)),
             "folder_id": project,
             "data": data,
             "access_type": "PRIVATE",
@@ -82,9 +85,12 @@ class LangflowServer:
         answer = await self._ask("POST", f"/api/v1/build/{flow}/vertices", body, absent=(404, 405))
         return answer.status == 200
 
-    async def has_flow(self, flow: UUID) -> bool:
-        """Return whether the server holds the flow."""
-        return (await self._ask("GET", f"{FLOWS}{flow}", absent=(404,))).status == 200
+    async def takes_chat(self, flow: UUID) -> bool | None:
+        """Return whether the flow's input is a chat's, None where the server has no such flow."""
+        answer = await self._ask("GET", f"{FLOWS}{flow}", absent=(404,))
+        if answer.status == 404:
+            return None
+        return _text(_decoded(answer.body), "endpoint_name") == endpoint(flow, chat=True)
 
     async def delete_flow(self, flow: UUID) -> None:
         """Delete the chats of a flow, then the flow; a flow that is not there is no error."""
@@ -123,19 +129,22 @@ class LangflowServer:
 
     @asynccontextmanager
     async def run(
-        self, flow: UUID, session: str, request: RunRequest, *, stream: bool
+        self, flow: UUID, session: str, request: RunRequest, *, chat: bool, stream: bool
     ) -> AsyncIterator[Opened]:
-        """Start a run and yield its answer, whatever its status; raises RuntimeFailure. Never sent twice."""
+        """Start a run and yield its answer, whatever its status; raises RuntimeFailure. Never sent twice.
+
+        A flow that takes another kind of input than `chat` says is answered 404 and does not run.
+        """
         body = {
             "input_value": request.text,
-            "input_type": "chat",
-            "output_type": "chat",
+            "input_type": "chat" if chat else "any",
+            "output_type": "any",  # the text is chosen from all outputs
             "session_id": session,
             "tweaks": request.tweaks,
         }
         silence = min(self._seconds, request.timeout_seconds)
         patience = Patience(first_byte=silence, idle=silence, total=request.timeout_seconds)
-        target = f"/api/v1/run/{flow}?stream={'true' if stream else 'false'}"
+        target = f"/api/v1/run/{endpoint(flow, chat=chat)}?stream={'true' if stream else 'false'}"
         try:
             async with self._http.opened(
                 Request("POST", target, msgspec.json.encode(body)), patience
@@ -159,6 +168,11 @@ class LangflowServer:
     async def _json(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Any:
         answer = await self._ask(method, target, msgspec.json.encode(body) if body is not None else b"")
         return _decoded(answer.body)
+
+
+def endpoint(flow: UUID, *, chat: bool) -> str:
+    """Return the name under which a flow is run."""
+    return f"{MARK}{flow.hex}" if chat else f"{MARK}{flow.hex}-any"
 
 
 def _decoded(body: bytes) -> Any:
