@@ -92,8 +92,8 @@ class AgentUpdateSerializer(serializers.Serializer[Any]):
 class ImportSerializer(serializers.Serializer[Any]):
     """A flow with a note; the flow itself (`flow`, alias `flow_data`) is read by the importer."""
 
-    flow = serializers.JSONField(required=False)
-    flow_data = serializers.JSONField(required=False)
+    flow = serializers.JSONField(required=False, allow_null=True)
+    flow_data = serializers.JSONField(required=False, allow_null=True)
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
