@@ -22,7 +22,7 @@ from agentmart.catalog.models import (
     ServiceProvider,
 )
 from agentmart.catalog.price_json import price_from_json, price_to_json
-from agentmart.catalog.pricing import Fixed
+from agentmart.catalog.pricing import Fixed, Percentage
 from agentmart.catalog.states import TRANSITIONS, OfferingState
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import permitted, require
@@ -47,6 +47,10 @@ class CustomCodeNotAllowed(Conflict):
     """The version carries code that the operator does not allow this provider."""
 
     code = "permission_required"
+
+
+BILLED_TYPES = frozenset({"fixed", "usage", "one"})
+"""Billing types that invoices know."""
 
 
 class NothingToPublish(Conflict):
@@ -169,7 +173,12 @@ def create_plan(offering: Offering, plan: Mapping[str, Any], *, actor: Actor, no
 def _add_plan(
     offering: Offering, plan: Mapping[str, Any], *, actor: Actor, now: datetime, path: str = ""
 ) -> Plan:
-    """Write a plan with its prices; `path` is where it lies in the request ("plans[0].")."""
+    """Write a plan with its prices; `path` is where it lies in the request ("plans[0].").
+
+    What invoices cannot charge yet is refused here, where its author can change it, not at the month's end.
+    """
+    if (plan.get("unit", "month"), plan.get("interval_count", 1)) != ("month", 1):
+        raise Invalid("Plans are billed by the month; no other period can be charged yet.", field=f"{path}unit")
     row = Plan.objects.create(
         offering=offering,
         name=plan["name"],
@@ -221,6 +230,9 @@ def _price_component(
         raise Invalid(f"The offering has no component {item['type']}; it has {known}.", field=f"{field}.type")
     fixed = component.billing_type != "usage"
     price = price_from_json(item, path=field, fixed=fixed)
+    if component.billing_type not in BILLED_TYPES or isinstance(price.model, Percentage):
+        what = "a percentage" if isinstance(price.model, Percentage) else f"{component.billing_type} components"
+        raise Invalid(f"Invoices cannot charge {what} yet.", field=field)
     amount = int(price.model.amount) if isinstance(price.model, Fixed) else 0
     if amount > MAX_AMOUNT:
         raise Invalid(f"The amount may be at most {MAX_AMOUNT}.", field=f"{field}.amount")

@@ -1,0 +1,44 @@
+"""A plan that no invoice could charge is refused when it is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.world import World, make_world
+
+from agentmart.catalog.models import Offering, Plan
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+@pytest.mark.parametrize(
+    ("plan", "field"),
+    [
+        ({"unit": "quarter"}, "plans[0].unit"),
+        ({"unit": "year"}, "plans[0].unit"),
+        ({"components": [{"type": "requests", "rate": "2.5"}]}, "plans[0].components[0]"),
+        ({"components": [{"type": "seats", "price": "5.00"}]}, "plans[0].components[0]"),
+    ],
+)
+def test_refused_with_its_field(world: World, plan: dict[str, Any], field: str) -> None:
+    category = world.operator.api.post("/api/marketplace-categories/", {"title": "AI"}).json()
+    answer = world.operator.api.post(
+        "/api/marketplace-offerings/",
+        {
+            "name": "Helper",
+            "type": "GSVAgents.Agent",
+            "category": category["url"],
+            "components": [{"type": "seats", "name": "Seats", "billing_type": "limit"}],
+            "plans": [{"name": "Odd", **plan}],
+        },
+    )
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert not Offering.objects.exists()
+    assert not Plan.objects.exists()
