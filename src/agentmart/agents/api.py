@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -154,12 +155,16 @@ class AgentViewSet(ApiViewSet):
         )
         return Response(self._version(version), status=201 if created else 200)
 
+    @extend_schema(responses=FlowVersionSerializer(many=True))
     @action(detail=True, methods=["get"])
     def versions(self, request: Request, **kwargs: Any) -> Response:
         """List the imported versions, newest first."""
         page = self.page_of(self.get_object().versions.defer("flow").order_by("-version"))
         return self.get_paginated_response([self._version(version) for version in page])
 
+    @extend_schema(
+        responses=FlowVersionSerializer, operation_id="site_agent_provider_agents_version_retrieve"
+    )
     @action(detail=True, methods=["get"], url_path="versions/(?P<number>[0-9]{1,9})")
     def version(self, request: Request, number: str, **kwargs: Any) -> Response:
         """Show one version; its flow only to those who manage the agent."""

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -35,6 +36,7 @@ SHOWN_EVENTS = 1000
 _time = serializers.DateTimeField().to_representation
 
 
+@extend_schema_field(str)
 class MoneyField(serializers.Field[Any, Any, str, Any]):
     """An amount as text with the places of the row's `currency`; read only."""
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
@@ -42,6 +43,7 @@ def actor_of(request: Request) -> Actor:
     return request.auth if isinstance(request.auth, Actor) else ANONYMOUS
 
 
+@extend_schema_field({"type": "string", "format": "uri"})
 class Relation(serializers.Field[Any, Any, Any, Any]):
     """A related object: answered as URL, accepted as URL, path or uuid, among what the actor sees.
 
