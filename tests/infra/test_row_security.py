@@ -59,7 +59,11 @@ def test_the_application_role_can_not_step_around() -> None:
 
 
 def test_partitions_cannot_be_read_past_their_parent() -> None:
-    with pytest.raises(Exception, match="permission denied"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(Exception, match="permission denied"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT count(*) FROM metering_usage_event_default")
 
 
@@ -104,7 +108,11 @@ def test_unset_tenancy_sees_no_rows(world: World) -> None:
 def test_writing_a_foreign_row_is_refused(world: World) -> None:
     assert world.stranger.customer is not None and world.buyer.customer is not None
     tenancy.enter(Actor(grants=(RoleGrant(world.stranger.customer.id, "CUSTOMER.OWNER"),)))
-    with pytest.raises(Exception, match="row-level security"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(Exception, match="row-level security"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(
             "INSERT INTO identity_project (id, created, modified, customer_id, name, description) "
             "VALUES (gen_random_uuid(), now(), now(), %s, 'x', '')",
