@@ -178,7 +178,9 @@ def _add_plan(
     What invoices cannot charge yet is refused here, where its author can change it, not at the month's end.
     """
     if (plan.get("unit", "month"), plan.get("interval_count", 1)) != ("month", 1):
-        raise Invalid("Plans are billed by the month; no other period can be charged yet.", field=f"{path}unit")
+        raise Invalid(
+            "Plans are billed by the month; no other period can be charged yet.", field=f"{path}unit"
+        )
     row = Plan.objects.create(
         offering=offering,
         name=plan["name"],
@@ -231,7 +233,9 @@ def _price_component(
     fixed = component.billing_type != "usage"
     price = price_from_json(item, path=field, fixed=fixed)
     if component.billing_type not in BILLED_TYPES or isinstance(price.model, Percentage):
-        what = "a percentage" if isinstance(price.model, Percentage) else f"{component.billing_type} components"
+        what = (
+            "a percentage" if isinstance(price.model, Percentage) else f"{component.billing_type} components"
+        )
         raise Invalid(f"Invoices cannot charge {what} yet.", field=field)
     amount = int(price.model.amount) if isinstance(price.model, Fixed) else 0
     if amount > MAX_AMOUNT:
