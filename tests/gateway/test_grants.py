@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.gateway.support import Store, World, call, eventually, issue, make_grant
+from tests.gateway.support import INVOKE, Store, World, call, eventually, issue, make_grant
 
 from agentmart.config.database import DatabaseUrls
 from agentmart.contracts.grants import GrantState, Limits, Tweakable
@@ -201,6 +202,37 @@ async def test_a_revoked_key_is_refused_within_a_second(world: World) -> None:
         return (await call(world.app, HELLO, issued.key)).status == 401
 
     await eventually(refused, within=1.0)
+
+
+async def test_a_key_revoked_while_the_body_comes_starts_nothing(world: World) -> None:
+    """A connection opened before the revocation, whose body is sent after it."""
+    issued = await world.issue()
+    waiting, go_on = asyncio.Event(), asyncio.Event()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        if go_on.is_set():
+            return {"type": "http.disconnect"}
+        waiting.set()
+        await go_on.wait()
+        return {"type": "http.request", "body": b'{"input": "hello"}', "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", f"Bearer {issued.key}".encode())]
+    scope = {"type": "http", "method": "POST", "path": INVOKE, "headers": headers}
+    calling = asyncio.create_task(world.app(scope, receive, send))
+    await waiting.wait()
+    await world.store.publish(replace(issued.grant, state=GrantState.REVOKED))
+
+    async def refused() -> bool:
+        return (await call(world.app, HELLO, issued.key)).status == 401
+
+    await eventually(refused, within=1.0)
+    go_on.set()
+    await calling
+    assert (sent[0]["status"], world.runtime.requests) == (401, [])
 
 
 async def test_a_revoked_key_is_refused_even_if_the_listening_connection_dies(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from tests.gateway.support import (
     settings_for,
 )
 
+from agentmart.adapters.runtimes import RunRequest, RuntimeFailure, TokenUsage
 from agentmart.config.database import DatabaseUrls
-from agentmart.contracts.usage import CallStatus
+from agentmart.contracts.usage import CallStatus, UsageEvent
 from agentmart.gateway.app import create_app
 from agentmart.gateway.database import Database
 from agentmart.gateway.errors import Unavailable
@@ -411,9 +413,122 @@ async def test_the_spool_is_kept_until_all_of_it_is_written(
     await writer.completed(first)  # the writer was not started: both go to the spool
     await writer.completed(second)
     (spool,) = tmp_path.glob("*.jsonl")
-    assert read_lines(spool.read_bytes()) == [first, second]
+    assert read_lines(spool.read_bytes()) == ([first, second], [])
     await writer._unspool([first])
-    assert read_lines(spool.read_bytes()) == [first, second]
+    assert read_lines(spool.read_bytes()) == ([first, second], [])
     await writer._unspool([second])
     assert spool.read_bytes() == b""
     await writer.close(timeout=1)
+
+
+async def test_the_tokens_of_a_failed_run_are_billed_and_its_request_is_not(world: World) -> None:
+    async def fail(request: RunRequest) -> None:
+        raise RuntimeFailure("flow_error", "It failed.", usage=TokenUsage(21, 4))
+
+    world.runtime.before = fail
+    issued = await world.issue()
+    assert (await call(world.app, {"input": "x"}, issued.key)).status == 502
+    [event] = await world.store.events()
+    found = (
+        event["status"],
+        event["requests"],
+        event["input_tokens"],
+        event["output_tokens"],
+        event["source"],
+    )
+    assert found == ("error", 0, 21, 4, "runtime")
+
+
+async def test_a_runtimes_strange_word_for_a_failure_costs_no_event(world: World) -> None:
+    async def fail(request: RunRequest) -> None:
+        raise RuntimeFailure("odd\0code", "It failed.")
+
+    world.runtime.before = fail
+    issued = await world.issue()
+    assert (await call(world.app, {"input": "x"}, issued.key)).status == 502
+    [event] = await world.store.events()
+    assert event["error_code"] == "oddcode"
+
+
+async def test_a_damaged_spool_holds_up_neither_the_start_nor_the_other_events(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    first, second = _event(), _event()
+    spool = Spool(tmp_path)
+    for event in (first, second):
+        await spool.append(event)
+    spool.close()
+    (path,) = tmp_path.glob("usage-*.jsonl")
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], b'{"half": ', lines[1], b""]))
+    writer = UsageWriter(Database(fresh_database.gateway, timeout=2.0), Spool(tmp_path), wait=5.0)
+    writer.start()
+
+    async def written() -> bool:
+        return len(await store.events()) == 2 and not path.exists()
+
+    await eventually(written)
+    assert (tmp_path / "refused.jsonl").read_bytes() == b'{"half": \n'
+    await writer.close(timeout=5)
+
+
+async def test_an_event_the_database_refuses_is_set_aside_and_the_others_are_written(
+    fresh_database: DatabaseUrls, store: Store, tmp_path: Path
+) -> None:
+    good, bad = _event(), replace(_event(), error_code="nul \0")
+    spool = Spool(tmp_path)
+    for event in (bad, good):
+        await spool.append(event)
+    spool.close()
+    (path,) = tmp_path.glob("usage-*.jsonl")
+    writer = UsageWriter(Database(fresh_database.gateway, timeout=2.0), Spool(tmp_path), wait=5.0)
+    writer.start()
+
+    async def done() -> bool:
+        return not path.exists()
+
+    await eventually(done)
+    assert [row["id"] for row in await store.events()] == [good.id]
+    assert read_lines((tmp_path / "refused.jsonl").read_bytes()) == ([bad], [])
+    with pytest.raises(
+        Unavailable
+    ):  # while it runs: the call is not answered, and nothing is spooled for ever
+        await writer.completed(replace(bad, id=uuid7(NOW)))
+    assert not list(tmp_path.glob("usage-*.jsonl"))
+    await writer.close(timeout=5)
+
+
+def _event() -> UsageEvent:
+    return event_of(
+        issue().grant,
+        uuid7(NOW),
+        Outcome(CallStatus.OK, "text"),
+        text="hi",
+        streamed=False,
+        duration_ms=1,
+        received_at=NOW,
+    )
+
+
+async def test_a_line_after_a_torn_one_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path)
+    events = [_event() for _ in range(3)]
+    await spool.append(events[0])
+    with monkeypatch.context() as patch:  # a disk that takes half a line and then neither syncs nor truncates
+        patch.setattr(os, "fdatasync", _broken)
+        patch.setattr(os, "ftruncate", _broken)
+        patch.setattr(os, "write", lambda file, line: len(line) + 0 * _write(file, line[:20]))
+        with pytest.raises(OSError, match="broken"):
+            await spool.append(events[1])
+    await spool.append(events[2])
+    (path,) = tmp_path.glob("usage-*.jsonl")
+    found, unreadable = read_lines(path.read_bytes())
+    assert (found, [len(line) for line in unreadable]) == ([events[0], events[2]], [20])
+    spool.close()
+
+
+_write = os.write
+
+
+def _broken(*_: object) -> None:
+    raise OSError("broken")

@@ -49,6 +49,8 @@ class Pipeline:
             check_agent(grant, agent_id(agent))
         check_kind(grant, exchange.header("origin"))
         body = await exchange.read_body(self._settings.max_body_bytes, self._settings.body_timeout)
+        now = self._settings.clock.now()
+        grant = await self._grant(caller, now)  # again: the key may have been revoked while the body came
         invocation = dialect.parse(body, exchange.header)
         request = self._check(exchange, caller, grant, invocation)
         lease = await self._take(exchange, grant, now)
@@ -63,10 +65,13 @@ class Pipeline:
     async def _authenticate(self, exchange: Exchange, now: datetime) -> tuple[Caller, Grant]:
         caller = self._keys.check(key_in(exchange.header), now)
         exchange.facts["key_id"] = caller.claims.key_id.hex
-        grant = check_grant(caller, await self._grants.find(caller.claims.key_id), now)
+        grant = await self._grant(caller, now)
         exchange.facts["config_id"] = grant.config_id.hex
         self._show_limits(exchange, grant, now)
         return caller, grant
+
+    async def _grant(self, caller: Caller, now: datetime) -> Grant:
+        return check_grant(caller, await self._grants.find(caller.claims.key_id), now)
 
     def _check(self, exchange: Exchange, caller: Caller, grant: Grant, invocation: Invocation) -> RunRequest:
         """Return what the runtime is asked, once the Grant allows all of it."""

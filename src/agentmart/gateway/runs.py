@@ -164,7 +164,7 @@ class Run:
         self._failure = from_runtime(failure)
         logger.warning("run_failed", extra={"request_id": self.call.call_id.hex, "code": failure.code})
         status = CallStatus.TIMEOUT if failure.code == "timeout" else CallStatus.ERROR
-        return Outcome(status, "".join(self._pieces), error_code=failure.code)
+        return Outcome(status, "".join(self._pieces), failure.usage, failure.code)
 
     async def _event(self, outcome: Outcome) -> UsageEvent:
         text = self.call.invocation.text

@@ -1,13 +1,15 @@
 """Usage that the database did not take in time, kept in a synced file until it has.
 
 One file per gateway process, locked while the process lives; the next gateway to start adopts what dead ones
-left. Events carry their ids, so writing one twice does no harm.
+left. Events carry their ids, so writing one twice does no harm. What cannot be read, or what the database refuses
+for good, is set aside in `refused.jsonl` for a person to look at: it must not hold up the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 from pathlib import Path
 
@@ -16,7 +18,12 @@ import msgspec
 from agentmart.contracts.usage import UsageEvent
 from agentmart.kit.ids import new_id
 
+logger = logging.getLogger("agentmart.gateway")
+
 _decoder = msgspec.json.Decoder(UsageEvent)
+
+
+REFUSED = "refused.jsonl"
 
 
 class Spool:
@@ -26,6 +33,7 @@ class Spool:
         self._folder = folder
         self._path = folder / f"usage-{new_id().hex}.jsonl"
         self._file: int | None = None
+        self._torn = False  # a line may have been left unfinished
         self._turn = asyncio.Lock()
         self.empty = True
 
@@ -56,25 +64,51 @@ class Spool:
         events: list[UsageEvent] = []
         files: list[Path] = []
         for path in sorted(self._folder.glob("usage-*.jsonl")):
-            descriptor = os.open(path, os.O_RDONLY)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                events.extend(read_lines(path.read_bytes()))
-                files.append(path)
+                found = self._take_over(path)
             except BlockingIOError:
                 continue  # its gateway lives and will write it itself
-            finally:
-                os.close(descriptor)
+            except OSError as error:
+                logger.critical("usage_spool_unreadable", extra={"path": str(path), "error": str(error)})
+                continue
+            events.extend(found)
+            files.append(path)
         return events, files
+
+    def _take_over(self, path: Path) -> list[UsageEvent]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            events, unreadable = read_lines(path.read_bytes())
+        finally:
+            os.close(descriptor)
+        if unreadable:
+            logger.critical(
+                "usage_spool_damaged", extra={"path": str(path), "unreadable_lines": len(unreadable)}
+            )
+            self._write_aside(b"".join(line + b"\n" for line in unreadable))
+        return events
+
+    async def set_aside(self, event: UsageEvent) -> None:
+        """Keep an event that the database refuses where nothing is replayed from; raises OSError."""
+        await asyncio.to_thread(self._write_aside, msgspec.json.encode(event) + b"\n")
+
+    def _write_aside(self, lines: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self._folder / REFUSED, flags, 0o600)
+        try:
+            os.write(descriptor, lines)
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _append(self, line: bytes) -> None:
         if self._file is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._file = os.open(self._path, flags, 0o600)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _sync_folder(self._folder)
+            self._file = self._create()
         size = os.fstat(self._file).st_size
+        if self._torn:
+            line = b"\n" + line
+        self._torn = True
         try:
             written = os.write(self._file, line)
             if written != len(line):
@@ -83,12 +117,38 @@ class Spool:
         except OSError:
             os.ftruncate(self._file, size)  # a torn line would hide the next one
             raise
+        self._torn = False
+
+    def _create(self) -> int:
+        """Make the file, and lock it before it has the name by which another gateway would adopt it."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        draft = self._path.with_suffix(".new")
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft.replace(self._path)
+            _sync_folder(self._folder)
+        except OSError:
+            os.close(file)
+            raise
+        return file
 
 
-def read_lines(content: bytes) -> list[UsageEvent]:
-    """Return the events of a spool file; a torn last line was never promised to anybody and is left out."""
+def read_lines(content: bytes) -> tuple[list[UsageEvent], list[bytes]]:
+    """Return the events of a spool file, and the lines that are none.
+
+    A torn last line was never promised to anybody and is left out.
+    """
     whole, _, _torn = content.rpartition(b"\n")
-    return [_decoder.decode(line) for line in whole.split(b"\n") if line]
+    events: list[UsageEvent] = []
+    unreadable: list[bytes] = []
+    for line in whole.split(b"\n"):
+        try:
+            if line:
+                events.append(_decoder.decode(line))
+        except (msgspec.MsgspecError, ValueError):
+            unreadable.append(line)
+    return events, unreadable
 
 
 def _sync_folder(folder: Path) -> None:

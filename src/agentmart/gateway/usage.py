@@ -78,7 +78,7 @@ def event_of(
         source=source,
         duration_ms=min(max(duration_ms, 0), MAX_INT),
         streamed=streamed,
-        error_code=outcome.error_code[:60],
+        error_code="".join(letter for letter in outcome.error_code if letter.isprintable())[:60],
     )
 
 

@@ -24,6 +24,7 @@ from agentmart.gateway.usage import WRITE_BATCH, batch_values
 logger = logging.getLogger("agentmart.gateway")
 
 MAX_BATCH = 1000
+NOT_RECORDED = "The call ran, but its usage could not be recorded."
 RETRY_SECONDS = (0.05, 0.2, 0.5)
 
 Done = asyncio.Future[None]
@@ -124,10 +125,12 @@ class UsageWriter:
         done = self._put(event)
         if await self._committed(done):
             return
+        if done.done():  # refused for good: no later attempt would change that
+            raise Unavailable(NOT_RECORDED)
         try:
             await self._to_spool(event)
         except OSError as error:
-            raise Unavailable("The call ran, but its usage could not be recorded.") from error
+            raise Unavailable(NOT_RECORDED) from error
         if _stored(done):  # the database came back meanwhile
             await self._unspool([event])
 
@@ -189,8 +192,7 @@ class UsageWriter:
                     for single in batch.singles():
                         await self._write(single)
                 else:
-                    logger.critical("usage_refused_by_database", extra={"error": str(error)})
-                    batch.settle(BadRecord(str(error)))
+                    await self._refused(batch, error)
                 return
             except FAILED as error:
                 logger.warning(
@@ -206,6 +208,21 @@ class UsageWriter:
         batch.settle()
         if self._spooled:
             await self._unspool([event for event, _ in batch.events])
+
+    async def _refused(self, batch: Batch, error: Exception) -> None:
+        """Give up a record: whoever waits is told, what was spooled is set aside."""
+        ids = [event.id.hex for event, _ in batch.events] + [row.call_id.hex for row, _ in batch.started]
+        logger.critical("usage_refused_by_database", extra={"error": str(error), "records": ids})
+        batch.settle(BadRecord(str(error)))
+        events = [event for event, _ in batch.events if event.id in self._spooled]
+        try:
+            for event in events:
+                await self._spool.set_aside(event)
+        except OSError as failure:
+            logger.critical("usage_not_set_aside", extra={"error": str(failure)})
+            return  # it stays in the spool
+        if events:
+            await self._unspool(events)
 
     async def _store(self, batch: Batch) -> None:
         if self._connection is None:
@@ -233,11 +250,15 @@ class UsageWriter:
     async def _unspool(self, written: list[UsageEvent]) -> None:
         """Forget the spool once all that is in it has reached the database."""
         self._spooled.difference_update(event.id for event in written)
-        if not self._spooled:
+        if self._spooled:
+            return
+        try:
             await self._spool.clear()
             for path in self._adopted:
                 path.unlink(missing_ok=True)
-            self._adopted.clear()
+        except OSError as error:  # its events are written: replaying them later does no harm
+            logger.error("usage_spool_not_cleared", extra={"error": str(error)})
+        self._adopted.clear()
 
 
 def _stored(done: Done) -> bool:

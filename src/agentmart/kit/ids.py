@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id() -> UUID:
@@ -16,7 +17,7 @@ def new_id() -> UUID:
 
 def uuid7(now: datetime) -> UUID:
     """Return a UUIDv7 of the given moment: 48 bits of Unix milliseconds, then 74 random bits (RFC 9562 §5.7)."""
-    millis = int((now - _EPOCH).total_seconds() * 1000)
+    millis = (now - _EPOCH) // _MILLISECOND
     value = (millis & 0xFFFF_FFFF_FFFF) << 80
     value |= 0x7 << 76
     value |= secrets.randbits(12) << 64
@@ -27,7 +28,7 @@ def uuid7(now: datetime) -> UUID:
 
 def uuid7_floor(moment: datetime) -> UUID:
     """Return the smallest id a UUIDv7 of `moment` can have; the bound of a time-partitioned table."""
-    millis = int((moment - _EPOCH).total_seconds() * 1000)
+    millis = (moment - _EPOCH) // _MILLISECOND
     return UUID(int=(millis & 0xFFFF_FFFF_FFFF) << 80)
 
 
