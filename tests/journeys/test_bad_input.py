@@ -245,7 +245,7 @@ def test_a_limit_that_the_offering_has_is_kept(world: World) -> None:
                 "category": category(world),
                 "state": "Active",
                 "components": [component],
-                "plans": [{"name": "P", "unit_price": "1", "components": [{"type": "seats", "price": "2"}]}],
+                "plans": [{"name": "P", "unit_price": "1"}],
             },
         ),
         201,

@@ -287,6 +287,12 @@ def test_a_bad_token_is_401_also_where_visitors_may_read(world: World, header: s
         assert set(answer.json()) == {"detail"}
 
 
+def test_nobody_acts_as_somebody_else(world: World) -> None:
+    uuid = world.buyer.user.uuid
+    answer = raw(world, "GET", "/api/users/me/", **{"X-Impersonated-User-Uuid": uuid})
+    assert (answer.status_code, list(answer.json())) == (400, ["non_field_errors"])
+
+
 # --- request ids and our own mistakes ------------------------------------------------------------
 
 

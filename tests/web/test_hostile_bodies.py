@@ -66,28 +66,22 @@ VALUES: list[Any] = [
     None,
     True,
     -1,
-    2**31,
     2**63 - 1,
-    -(2**63) + 1,
     "",
     "x" * 5000,
-    "Ünïcødé ☃ \U0001f600 \u202e",
-    "00000000000000000000000000000000",
+    "Ünïcødé ☃ \U0001f600 \u202e\n\x01",
     "http://[",
-    "http://[::1/00000000000000000000000000000000/",
     "NaN",
-    "-0.01",
     "99999999999999999999999.99",
-    "2026-02-30",
-    "0001-01-01T00:00:00+14:00",
     "9999-12-31T23:59:59-14:00",
     [],
+    [None],
     ["x"] * 2000,
-    [{}],
     {},
-    {"": None},
-    {"x": {"x": {"x": []}}},
+    {"x": {"": [None]}},
 ]
+BELOW: list[Any] = [None, -1, "", "x" * 5000, [], {}]
+"""For what lies deeper in a body: the kinds, not every value."""
 
 
 def endpoints(shop: Shop) -> list[tuple[str, str, dict[str, Any]]]:
@@ -149,8 +143,6 @@ def endpoints(shop: Shop) -> list[tuple[str, str, dict[str, Any]]]:
         ("post", "/api/marketplace-categories/", {"title": "t", "description": "d"}),
         ("post", "/api/marketplace-service-providers/", {"customer": customer}),
         ("post", OFFERINGS, offered),
-        ("post", "/api/marketplace-public-offerings/", offered),
-        ("post", "/api/marketplace-provider-offerings/", offered),
         *(("post", f"{offering}{verb}/", {"x": 1}) for verb in ("activate", "unpause", "archive", "draft")),
         ("post", f"{offering}pause/", {"paused_reason": "r"}),
         ("post", "/api/marketplace-plans/", {**plan, "offering": shop.sold["offering"]}),
@@ -272,10 +264,12 @@ def test_fields_of_every_wrong_type(shop: Shop, part: int) -> None:
     assert hostile.wrong == []
 
 
-def mutations(body: Any) -> list[Any]:
+def mutations(body: Any, values: list[Any] = VALUES) -> list[Any]:
     """The body with one value after the other replaced, at every depth; only the first item of a list."""
     if isinstance(body, dict):
-        return [{**body, name: changed} for name in body for changed in [*VALUES, *mutations(body[name])]]
+        return [
+            {**body, name: changed} for name in body for changed in [*values, *mutations(body[name], BELOW)]
+        ]
     if isinstance(body, list) and body:
-        return [[changed, *body[1:]] for changed in [*VALUES, *mutations(body[0])]]
+        return [[changed, *body[1:]] for changed in [*values, *mutations(body[0], BELOW)]]
     return []

@@ -40,6 +40,8 @@ class TokenAuthentication(BaseAuthentication):
             raise exceptions.AuthenticationFailed(
                 "A token in the address is not accepted; use the Authorization header."
             )
+        if "X-Impersonated-User-Uuid" in request.headers:
+            raise exceptions.ParseError("Acting as somebody else is not offered; make a token of your own.")
         parts = get_authorization_header(request).split()
         if not parts or parts[0].lower() != self.keyword:
             return None
