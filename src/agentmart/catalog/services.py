@@ -22,7 +22,7 @@ from agentmart.catalog.models import (
     ServiceProvider,
 )
 from agentmart.catalog.price_json import price_from_json, price_to_json
-from agentmart.catalog.pricing import Fixed, Percentage
+from agentmart.catalog.pricing import Fixed, Percentage, Price
 from agentmart.catalog.states import TRANSITIONS, OfferingState
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import permitted, require
@@ -160,6 +160,20 @@ def _add_component(
     )
 
 
+def require_chargeable_period(plan: Mapping[str, Any], *, field: str) -> None:
+    """Raise Invalid for a period that invoices cannot charge yet: now its author can change it."""
+    if (plan.get("unit", "month"), plan.get("interval_count", 1)) != ("month", 1):
+        raise Invalid("Plans are billed by the month; no other period can be charged yet.", field=field)
+
+
+def require_chargeable_price(component: OfferingComponent, price: Price, *, field: str) -> None:
+    """Raise Invalid for a price that invoices cannot charge yet."""
+    if isinstance(price.model, Percentage):
+        raise Invalid("Invoices cannot charge a percentage yet.", field=field)
+    if component.billing_type not in BILLED_TYPES:
+        raise Invalid(f"Invoices cannot charge {component.billing_type} components yet.", field=field)
+
+
 @transaction.atomic
 def create_plan(offering: Offering, plan: Mapping[str, Any], *, actor: Actor, now: datetime) -> Plan:
     """Add a plan: `unit_price` is the base fee; `components` price what is measured.
@@ -173,14 +187,8 @@ def create_plan(offering: Offering, plan: Mapping[str, Any], *, actor: Actor, no
 def _add_plan(
     offering: Offering, plan: Mapping[str, Any], *, actor: Actor, now: datetime, path: str = ""
 ) -> Plan:
-    """Write a plan with its prices; `path` is where it lies in the request ("plans[0].").
-
-    What invoices cannot charge yet is refused here, where its author can change it, not at the month's end.
-    """
-    if (plan.get("unit", "month"), plan.get("interval_count", 1)) != ("month", 1):
-        raise Invalid(
-            "Plans are billed by the month; no other period can be charged yet.", field=f"{path}unit"
-        )
+    """Write a plan with its prices; `path` is where it lies in the request ("plans[0].")."""
+    require_chargeable_period(plan, field=f"{path}unit")
     row = Plan.objects.create(
         offering=offering,
         name=plan["name"],
@@ -232,11 +240,7 @@ def _price_component(
         raise Invalid(f"The offering has no component {item['type']}; it has {known}.", field=f"{field}.type")
     fixed = component.billing_type != "usage"
     price = price_from_json(item, path=field, fixed=fixed)
-    if component.billing_type not in BILLED_TYPES or isinstance(price.model, Percentage):
-        what = (
-            "a percentage" if isinstance(price.model, Percentage) else f"{component.billing_type} components"
-        )
-        raise Invalid(f"Invoices cannot charge {what} yet.", field=field)
+    require_chargeable_price(component, price, field=field)
     amount = int(price.model.amount) if isinstance(price.model, Fixed) else 0
     if amount > MAX_AMOUNT:
         raise Invalid(f"The amount may be at most {MAX_AMOUNT}.", field=f"{field}.amount")
