@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 from tests.support.django_database import connected_to
 from tests.support.postgres import Cluster, make_data_dir, shared_cluster
@@ -18,6 +19,10 @@ from tests.support.world import World, make_world
 
 from agentmart.adapters import runtimes
 from agentmart.config.database import DatabaseUrls
+
+# A busy machine is no finding: examples may take their time, tests do not fail for it.
+settings.register_profile("agentmart", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("agentmart")
 
 
 @pytest.fixture(scope="session")
