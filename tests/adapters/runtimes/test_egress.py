@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -13,6 +14,7 @@ import pytest
 from tests.adapters.runtimes.model import ANSWER, Model, running_model
 
 from agentmart.adapters.runtimes import TokenUsage
+from agentmart.adapters.runtimes.embedded import egress as egress_module
 from agentmart.adapters.runtimes.embedded.egress import Egress, Meter
 from agentmart.adapters.runtimes.embedded.settings import ModelEndpoint
 from agentmart.adapters.runtimes.embedded.usage import UsageReader
@@ -35,13 +37,12 @@ class Gate:
         """Call it from a thread, as a child would; returns status and body."""
 
         def work() -> tuple[int, str]:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
             headers = {"authorization": f"Bearer {token}", "x-organization": "mine"} if token else {}
-            connection.request(method, path, json.dumps({**BODY, **body}), headers)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            connection.close()
-            return answer.status, text
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+            with contextlib.closing(connection):
+                connection.request(method, path, json.dumps({**BODY, **body}), headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode()
 
         return await asyncio.to_thread(work)
 
@@ -82,7 +83,7 @@ async def test_a_stream_passes_and_its_usage_is_counted(gate: Gate) -> None:
 async def test_a_stream_without_usage_is_counted_as_a_call_only(gate: Gate) -> None:
     await gate.ask(stream=True)
     meter = gate.runs["run-1"]
-    assert (meter.calls, meter.unreported, meter.usage()) == (1, 1, None)
+    assert (meter.calls, meter.usage()) == (1, None)
 
 
 @pytest.mark.parametrize("token", ["", "run-2", "run-", KEY])
@@ -129,6 +130,76 @@ async def test_a_model_that_cannot_be_reached_is_a_bad_gateway() -> None:
     server.close()
 
 
+@contextlib.asynccontextmanager
+async def _before(answer: bytes, *, key: str = KEY, last: bool = True) -> AsyncIterator[Gate]:
+    """An egress before a model that gives one answer to everything, and does not hang up unless it is the last."""
+    over = asyncio.Event()
+
+    async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        if not last:
+            await over.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    model = await asyncio.start_server(answered, "127.0.0.1", 0)
+    egress = Egress(ModelEndpoint(f"http://127.0.0.1:{model.sockets[0].getsockname()[1]}/v1", key))
+    listener = socket.create_server(("127.0.0.1", 0))
+    runs = {"run-1": Meter()}
+    server = await egress.listen(listener, runs)
+    yield Gate(listener.getsockname()[1], runs)
+    over.set()
+    runs["run-1"].close()
+    server.close()
+    model.close()
+    await egress.close()
+    for _ in range(5):  # for the transports to close
+        await asyncio.sleep(0)
+
+
+async def test_a_model_that_repeats_the_key_in_an_error_does_not_tell_the_flow() -> None:
+    key = "the-models-real-key"
+    text = f'{{"error": "bad request with Authorization: Bearer {key}"}}'.encode()
+    answer = b"HTTP/1.1 400 Bad\r\ncontent-length: %d\r\n\r\n%b" % (len(text), text)
+    async with _before(answer, key=key) as gate:
+        status, body = await gate.ask()
+    assert (status, json.loads(body)["error"]) == (400, "bad request with Authorization: Bearer [removed]")
+
+
+async def test_usage_counts_once_the_flow_has_it_not_when_the_connection_ends() -> None:
+    chunk = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\ndata: [DONE]\n\n'
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    async with _before(head + b"%x\r\n%b\r\n" % (len(chunk), chunk), last=False) as gate:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer run-1\r\n")
+        writer.write(b"content-length: 2\r\n\r\n{}")
+        await reader.readuntil(b"[DONE]")
+        meter = gate.runs["run-1"]
+        assert (meter.calls, meter.usage()) == (1, TokenUsage(3, 4))
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_body_nobody_may_send_is_not_kept(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(egress_module, "MAX_HELD", 1000)
+    large = "x" * 2000
+    assert (await gate.ask(token="run-2", more=large))[0] == 401  # read to its end, and thrown away
+    with pytest.raises(http.client.RemoteDisconnected):
+        await gate.ask(more=large)
+    assert (await gate.ask())[0] == 200
+
+
+async def test_a_connection_without_a_request_is_closed_in_time(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(egress_module, "REQUEST_SECONDS", 0.01)
+    reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
+
+
 @pytest.mark.parametrize("url", ["ftp://host/v1", "host/v1", "https://", ""])
 def test_a_model_address_must_be_http(url: str) -> None:
     with pytest.raises(ValueError, match="base URL"):
@@ -150,6 +221,7 @@ CHUNK = '{"choices":[{"delta":{"content":"a \\"usage\\" here"}}]}'
         ('{"usage": {"input_tokens": 3, "output_tokens": 4}}', TokenUsage(3, 4)),
         ('{"usage": null}', None),
         ('{"usage": {"prompt_tokens": -3, "completion_tokens": 4}}', None),
+        (f'{{"usage": {{"prompt_tokens": {10**30}, "completion_tokens": 4}}}}', None),
         ("", None),
         ("<html>usage</html>", None),
         (

@@ -16,6 +16,7 @@ from tests.adapters.runtimes.model import ANSWER, Model
 
 from agentmart.adapters.runtimes import Deployment, RuntimeFailure, TokenUsage
 from agentmart.adapters.runtimes.embedded.client import EmbeddedRuntime
+from agentmart.adapters.runtimes.embedded.process import MAX_FLOWS
 
 pytestmark = pytest.mark.runtime
 
@@ -197,3 +198,63 @@ async def test_the_end_of_the_parent_ends_everything(
         running.process.kill()
         running.process.wait()
         assert all_end(processes)
+
+
+async def test_a_run_given_up_before_the_child_sees_it_costs_nobody_else(
+    runtime: EmbeddedRuntime, where: Running, components: Components, model: Model
+) -> None:
+    """The child is busy loading a flow; a run and its end reach it together, while another's run goes on."""
+    echo, asking = [await _deploy(runtime, flow, "known") for flow in (components.echo(), components.model())]
+    model.gate.clear()
+    other = asyncio.create_task(runtime.invoke(call(asking, timeout_seconds=20)))
+    assert await asyncio.to_thread(model.asked.wait, 20)
+    loading = [asyncio.create_task(_deploy(runtime, components.agent(), "known")) for _ in range(3)]
+    while not all(task.done() for task in loading):
+        given_up = asyncio.create_task(runtime.invoke(call(echo)))
+        await asyncio.sleep(0.002)
+        given_up.cancel()
+        await asyncio.gather(given_up, return_exceptions=True)
+    model.gate.set()
+    assert (await other).text == ANSWER
+
+
+async def test_a_new_version_lets_runs_of_the_old_one_begin(
+    runtime: EmbeddedRuntime, components: Components
+) -> None:
+    deployment_id = await _deploy(runtime, components.echo(), "known")
+    for _ in range(5):
+        runs = [asyncio.create_task(runtime.invoke(call(deployment_id))) for _ in range(4)]
+        deployment = Deployment(deployment_id, "buyer", "provider", components.echo(), "known")
+        await runtime.deploy(deployment)
+        assert {(await run).text for run in runs} == {"You said: Hi"}
+
+
+async def test_more_flows_than_a_child_keeps_all_answer(
+    runtime: EmbeddedRuntime, components: Components
+) -> None:
+    deployments = [await _deploy(runtime, components.echo(), "known") for _ in range(MAX_FLOWS + 2)]
+    for number in range(0, len(deployments), 4):
+        few = [*deployments[number : number + 2], *deployments[:2]]  # some rarely, two all the time
+        answers = await asyncio.gather(*(runtime.invoke(call(one, str(number))) for one in few))
+        assert {answer.text for answer in answers} == {f"You said: {number}"}
+    for deployment_id in deployments:
+        await runtime.remove(deployment_id)
+
+
+async def test_a_deployment_that_was_given_up_leaves_nothing_of_it(
+    runtime: EmbeddedRuntime, components: Components
+) -> None:
+    """A later one under the same id runs its own flow, not the one that was loaded for the other."""
+    deployment_id = uuid.uuid4().hex
+    wrong, right = components.echo(), components.echo()
+    wrong["data"]["nodes"][1]["data"]["node"]["template"]["template"]["value"] = "Wrong: {text}"
+    for seconds in (0.005, 0.05, 0.2):
+        giving_up = asyncio.create_task(
+            runtime.deploy(Deployment(deployment_id, "buyer", "provider", wrong, "known"))
+        )
+        await asyncio.sleep(seconds)
+        giving_up.cancel()
+        await asyncio.gather(giving_up, return_exceptions=True)
+        await runtime.remove(deployment_id)
+        await runtime.deploy(Deployment(deployment_id, "buyer", "provider", right, "known"))
+        assert (await runtime.invoke(call(deployment_id))).text == "You said: Hi"

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from agentmart.adapters.runtimes import Deployment, RuntimeFailure
-from agentmart.adapters.runtimes.embedded.store import DAY, Deployments, Record, Sessions, check_id
+from agentmart.adapters.runtimes.embedded.store import (
+    DAY,
+    MAX_HISTORY_LENGTH,
+    MAX_MESSAGE_LENGTH,
+    Deployments,
+    Record,
+    Sessions,
+    check_id,
+)
 
 FIRST, SECOND = "a" * 32, "b" * 32
 NOW = 1_800_000_000.0
@@ -46,6 +54,19 @@ async def test_a_message_is_overwritten_in_its_place_or_removed(sessions: Sessio
     await sessions.save(FIRST, "s", {"put": [_message(1), _message(2), _message(3)]}, now=NOW)
     await sessions.save(FIRST, "s", {"put": [{**_message(1), "text": "changed"}], "drop": ["m2"]}, now=NOW)
     assert await _texts(sessions) == ["changed", "text 3"]
+
+
+async def test_a_run_gets_as_much_of_a_long_session_as_it_can_hold(sessions: Sessions) -> None:
+    long = {"text": "x" * (MAX_HISTORY_LENGTH // 2 - 10)}
+    assert len(long["text"]) > MAX_MESSAGE_LENGTH
+    longest = {"text": "x" * MAX_MESSAGE_LENGTH}
+    assert MAX_HISTORY_LENGTH // MAX_MESSAGE_LENGTH == 2
+    await sessions.save(FIRST, "s", {"put": [{**_message(1), **long}]}, now=NOW)
+    assert await _texts(sessions) == []  # longer than any message that is kept
+    messages = [{**_message(number), **longest, "sender": "s" * 1000} for number in range(3)]
+    await sessions.save(FIRST, "s", {"put": messages}, now=NOW)
+    found = await sessions.recent(FIRST, "s")
+    assert [(message["id"], len(message["sender"])) for message in found] == [("m1", 200), ("m2", 200)]
 
 
 async def test_a_deployment_is_forgotten_alone(sessions: Sessions) -> None:

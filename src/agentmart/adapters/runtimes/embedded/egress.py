@@ -7,6 +7,7 @@ listener says which child is calling; the token in it says which run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -31,8 +32,13 @@ PATHS = {
 FORWARDED = {b"content-type", b"accept"}
 RETURNED = {b"content-type", b"retry-after", b"retry-after-ms", b"x-request-id"}
 MAX_BODY = 16 * 1024 * 1024
+MAX_HELD = 48 * 1024 * 1024  # bytes of requests under way, of one child
+MAX_CONNECTIONS = 128  # of one child
+MAX_ERROR = 256 * 1024  # bytes of a model's error that are passed on
 CHUNK = 64 * 1024
 CONNECT_SECONDS = 10.0
+REQUEST_SECONDS = 30.0  # for a child to send a request, and for a connection to stay idle
+SHORTEST_SECRET = 8  # a shorter key is a placeholder, which may stand in any text
 IDLE_CONNECTIONS = 32
 
 
@@ -41,17 +47,25 @@ class Meter:
     """What the model calls of one run used; its token is good until `Egress` forgets it."""
 
     call_id: str = ""
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    unreported: int = 0  # calls whose answer carried no usage, or has not come yet
+    answers: list[UsageReader] = field(default_factory=list)  # of every call, those under way too
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
+    @property
+    def calls(self) -> int:
+        """Return how many models were called."""
+        return len(self.answers)
+
     def usage(self) -> TokenUsage | None:
-        """Return the sum, None if no model reported anything."""
-        if self.calls == self.unreported:
+        """Return the sum of what was reported until now, None if no model reported anything.
+
+        A flow is done with an answer when it has its last event; the connection's own end may come later.
+        """
+        reported = [found for answer in self.answers if (found := answer.result()) is not None]
+        if not reported:
             return None
-        return TokenUsage(self.input_tokens, self.output_tokens)
+        return TokenUsage(
+            sum(found.input_tokens for found in reported), sum(found.output_tokens for found in reported)
+        )
 
     def close(self) -> None:
         """Stop the calls still under way."""
@@ -65,6 +79,15 @@ class _Refusal(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
+
+
+@dataclass(slots=True)
+class _Child:
+    """What one child has under way here; bounded, because the parent serves others too."""
+
+    runs: dict[str, Meter]
+    connections: int = 0
+    held: int = 0
 
 
 @dataclass(slots=True)
@@ -99,13 +122,17 @@ class Egress:
 
     async def listen(self, listener: socket.socket, runs: dict[str, Meter]) -> asyncio.Server:
         """Answer on a child's listener; `runs` are the tokens good for that child, kept by the caller."""
+        child = _Child(runs)
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            child.connections += 1
             try:
-                await self._serve(reader, writer, runs)
+                if child.connections <= MAX_CONNECTIONS:
+                    await self._serve(reader, writer, child)
             except (OSError, h11.RemoteProtocolError, asyncio.IncompleteReadError):
                 logger.debug("a model connection of a child broke off")
             finally:
+                child.connections -= 1
                 writer.close()
 
         return await asyncio.start_server(connected, sock=listener)
@@ -115,29 +142,30 @@ class Egress:
         while self._idle:
             self._idle.pop().writer.close()
 
-    async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, runs: dict[str, Meter]
-    ) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, child: _Child) -> None:
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=CHUNK)
         while True:
-            request, body = await _read_request(reader, http)
-            if request is None:
-                return
-            try:
-                meter = _authorized(request, runs)
-            except _Refusal as refusal:
-                await _refuse(writer, http, refusal)
-            else:
-                task = asyncio.current_task()
-                assert task is not None
-                meter.tasks.add(task)
+            async with _Incoming(reader, http, child) as incoming:
+                if not await incoming.read():
+                    return
                 try:
-                    await self._forward(request, body, writer, http, meter)
-                finally:
-                    meter.tasks.discard(task)
+                    meter = incoming.meter()
+                except _Refusal as refusal:
+                    await _refuse(writer, http, refusal)
+                else:
+                    await self._serve_run(incoming, writer, meter)
             if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
                 return
             http.start_next_cycle()
+
+    async def _serve_run(self, incoming: _Incoming, writer: asyncio.StreamWriter, meter: Meter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        meter.tasks.add(task)
+        try:
+            await self._forward(incoming.request, bytes(incoming.body), writer, incoming.http, meter)
+        finally:
+            meter.tasks.discard(task)
 
     async def _forward(
         self,
@@ -147,9 +175,8 @@ class Egress:
         http: h11.Connection,
         meter: Meter,
     ) -> None:
-        meter.calls += 1
-        meter.unreported += 1
         usage = UsageReader()
+        meter.answers.append(usage)
         try:
             upstream, answer = await self._ask(request, body)
         except (OSError, h11.ProtocolError, TimeoutError) as error:
@@ -169,6 +196,11 @@ class Egress:
                 return
             headers = [(name, value) for name, value in answer.headers if name in RETURNED]
             await _send(writer, http, h11.Response(status_code=answer.status_code, headers=headers))
+            if answer.status_code >= 400:  # some repeat what they were asked, the key included
+                await _send(writer, http, h11.Data(data=self._without_key(await _short(upstream))))
+                await _send(writer, http, h11.EndOfMessage())
+                finished = upstream.http.their_state is h11.DONE
+                return
             async for data in _data(upstream):
                 usage.feed(data)
                 await _send(writer, http, h11.Data(data=data))
@@ -176,7 +208,9 @@ class Egress:
             finished = True
         finally:
             self._settle(upstream, finished=finished)
-            _count(meter, usage)
+
+    def _without_key(self, text: bytes) -> bytes:
+        return text.replace(self._key.encode(), b"[removed]") if len(self._key) >= SHORTEST_SECRET else text
 
     async def _ask(self, request: h11.Request, body: bytes) -> tuple[_Upstream, h11.Response]:
         """Send the call on a kept connection or a new one; a kept one that died meanwhile is replaced once."""
@@ -228,25 +262,60 @@ class Egress:
             upstream.writer.close()
 
 
-async def _read_request(
-    reader: asyncio.StreamReader, http: h11.Connection
-) -> tuple[h11.Request | None, bytes]:
-    request: h11.Request | None = None
-    body = bytearray()
-    while True:
-        event = http.next_event()
-        if event is h11.NEED_DATA:
-            http.receive_data(await reader.read(CHUNK))
-        elif isinstance(event, h11.Request):
-            request = event
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > MAX_BODY:
-                raise h11.RemoteProtocolError("the body is too large")
-        elif isinstance(event, h11.EndOfMessage):
-            return request, bytes(body)
-        else:
-            return None, b""
+class _Incoming:
+    """One request of a child: read within bounds, its body only if a run under way may make it."""
+
+    def __init__(self, reader: asyncio.StreamReader, http: h11.Connection, child: _Child) -> None:
+        self.http = http
+        self.request: h11.Request
+        self.body = bytearray()
+        self._reader = reader
+        self._child = child
+        self._size = 0
+        self._wanted = False
+
+    async def __aenter__(self) -> _Incoming:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._child.held -= len(self.body)
+
+    def meter(self) -> Meter:
+        """Return the meter of the run that asks; raises _Refusal."""
+        return _authorized(self.request, self._child.runs)
+
+    async def read(self) -> bool:
+        """Read the request; False at the connection's end or after too long. Raises h11.RemoteProtocolError."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                while True:
+                    event = self.http.next_event()
+                    if event is h11.NEED_DATA:
+                        self.http.receive_data(await self._reader.read(CHUNK))
+                    elif isinstance(event, h11.Request):
+                        self._begin(event)
+                    elif isinstance(event, h11.Data):
+                        self._take(event.data)
+                    else:
+                        return isinstance(event, h11.EndOfMessage)
+        except TimeoutError:
+            return False
+
+    def _begin(self, request: h11.Request) -> None:
+        self.request = request
+        with contextlib.suppress(_Refusal):  # it is told once the request is complete
+            self.meter()
+            self._wanted = True
+
+    def _take(self, data: bytes | bytearray) -> None:
+        self._size += len(data)
+        if self._size > MAX_BODY:
+            raise h11.RemoteProtocolError("the body is too large")
+        if self._wanted:
+            self._child.held += len(data)
+            self.body += data
+            if self._child.held > MAX_HELD:
+                raise h11.RemoteProtocolError("too many bodies at once")
 
 
 def _authorized(request: h11.Request, runs: dict[str, Meter]) -> Meter:
@@ -283,9 +352,11 @@ async def _data(upstream: _Upstream) -> AsyncIterator[bytes]:
         yield bytes(event.data)
 
 
-def _count(meter: Meter, usage: UsageReader) -> None:
-    found = usage.result()
-    if found is not None:
-        meter.unreported -= 1
-        meter.input_tokens += found.input_tokens
-        meter.output_tokens += found.output_tokens
+async def _short(upstream: _Upstream) -> bytes:
+    """Return the beginning of an answer's body."""
+    body = b""
+    async for data in _data(upstream):
+        body += data
+        if len(body) > MAX_ERROR:
+            break
+    return body[:MAX_ERROR]

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import os
+import resource
+import secrets
 import signal
 import sys
 import time
@@ -35,6 +36,7 @@ logger = logging.getLogger("agentmart.runtime")
 
 DEPLOY_SECONDS = 45.0
 HOUSEKEEPING_SECONDS = 15.0
+DESCRIPTORS = 16_384
 
 
 class Parent:
@@ -69,17 +71,17 @@ class Parent:
                 customer_id=deployment.customer_id,
                 provider_id=deployment.provider_id,
                 trust=deployment.trust,
-                generation=old.generation + 1 if old else 1,
+                generation=secrets.randbits(48),
                 uses_memory=True,
             )
             try:
                 async with self._pool(record).lease(record.key, time.monotonic() + DEPLOY_SECONDS) as child:
                     memory = await child.load(record.key, record.deployment_id, deployment.flow)
-            except RuntimeFailure:
+                record = msgspec.structs.replace(record, uses_memory=memory)
+                await asyncio.to_thread(self._deployments.put, record, deployment)
+            except BaseException:  # whatever ended it: what was not put away must not stay loaded
                 self._drop(record)
                 raise
-            record = msgspec.structs.replace(record, uses_memory=memory)
-            await asyncio.to_thread(self._deployments.put, record, deployment)
             if old is not None:
                 self._drop(old)
         facts = {"deployment_id": record.deployment_id, "trust": record.trust}
@@ -98,13 +100,17 @@ class Parent:
     def _pool(self, record: Record) -> Pool:
         if not record.custom:
             return self.shared
-        if record.key not in self.own:
-            if sum(len(pool.children) for pool in self.own.values()) >= self._settings.max_custom_children:
-                self._make_room()
+        pool = self.own.get(record.key)
+        if (pool is None or not pool.children) and self._is_full():
+            self._make_room()
+        if pool is None:
             self.own[record.key] = Pool(
                 self.nursery, PoolLimits(0, self._settings.custom_children, 1), custom=True
             )
         return self.own[record.key]
+
+    def _is_full(self) -> bool:
+        return sum(len(pool.children) for pool in self.own.values()) >= self._settings.max_custom_children
 
     def _make_room(self) -> None:
         """End idle children of other deployments' own code; raises RuntimeFailure `busy` if none is idle."""
@@ -165,11 +171,11 @@ class Parent:
         record = self._deployments.get(request.deployment_id)
         async with self._pool(record).lease(record.key, deadline) as child:
             record = self._deployments.get(request.deployment_id)
-            if not child.holds(record.key):
-                flow = await asyncio.to_thread(self._deployments.flow, record)
-                await child.load(record.key, record.deployment_id, flow)
             session = (record.deployment_id, request.session_id)
             history = await self._sessions.recent(*session) if record.uses_memory else []
+            while not child.holds(record.key):  # the loads of others may push it out before its run begins
+                flow = await asyncio.to_thread(self._deployments.flow, record)
+                await child.load(record.key, record.deployment_id, flow)
             request = dataclasses.replace(request, timeout_seconds=max(0.01, deadline - time.monotonic()))
             events = child.run(record.key, request, history, meter, stream=stream)
             async with contextlib.aclosing(events):
@@ -208,10 +214,9 @@ class Parent:
 async def serve(settings: RuntimeSettings, stop: asyncio.Event | None = None) -> None:
     """Serve the socket until `stop` is set, then let runs finish; raises ZygoteFailed if flows cannot run here."""
     stop = stop or asyncio.Event()
-    folder = settings.socket_path.parent
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _use_many_descriptors()
+    settings.socket_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.chmod(folder, 0o700)
     parent = Parent(settings)
     keeping = asyncio.create_task(parent.nursery.keep())
     housekeeping = asyncio.create_task(parent.housekeeping())
@@ -230,6 +235,14 @@ async def serve(settings: RuntimeSettings, stop: asyncio.Event | None = None) ->
             task.cancel()
         await asyncio.gather(keeping, housekeeping, stopping, return_exceptions=True)
         settings.socket_path.unlink(missing_ok=True)
+
+
+def _use_many_descriptors() -> None:
+    """Permit this process as many open descriptors as the system does: every model call of a child needs two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def run_parent(settings: RuntimeSettings) -> None:

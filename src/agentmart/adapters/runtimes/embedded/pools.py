@@ -129,6 +129,8 @@ class Pool:
         """Lend a child with room for one run until `deadline` (monotonic); raises RuntimeFailure `busy`."""
         child = await self._acquire(key, deadline)
         child.leases += 1
+        if self._waiting and self._pick(key) is not None:
+            self._wake()  # there is room for more than one: a new child wakes the first only
         try:
             yield child
         finally:
@@ -155,11 +157,14 @@ class Pool:
             try:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                     await turn
-            except TimeoutError:
-                raise RuntimeFailure("busy", "The runtime had no room in time.", retryable=True) from None
-            finally:
+            except BaseException as error:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
+                elif turn.done() and not turn.cancelled():
+                    self._wake()  # woken, but too late: the turn is somebody else's
+                if isinstance(error, TimeoutError):
+                    raise RuntimeFailure("busy", "The runtime had no room in time.", retryable=True) from None
+                raise
         return child
 
     def _pick(self, key: str) -> Child | None:

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -23,20 +23,25 @@ logger = logging.getLogger("agentmart.runtime.process")
 GRACE_SECONDS = 1.0  # what a child gets to give up a run by itself
 LOAD_SECONDS = 30.0
 MAX_FLOWS = 32  # kept in one child
+MAX_WAITING = 20_000  # events of one call that nobody has taken up yet
+MAX_STRAYS = 10_000  # events of a child that belong to no call; a few come late, more are made up
+MAX_REASON, MAX_DETAIL = 500, 2000  # characters of a failure
+CODES = frozenset({"flow_error", "timeout", "crashed", "bad_flow", "refused"})
+Short = Annotated[str, msgspec.Meta(max_length=200)]
 CRASHED = "The process that ran the flow ended; the call can be repeated."
 TIMED_OUT = "The flow took longer than it may."
 
 
 class Event(msgspec.Struct):
-    """What a child says; it is not believed beyond its shape."""
+    """What a child says; it is not believed beyond its shape. What else a frame holds is skipped unread."""
 
-    event: str
-    id: str = ""
+    event: Short
+    id: Short = ""
     text: str = ""
     code: str = "flow_error"
     message: str = "The flow failed while it ran."
     detail: str = ""
-    kinds: list[str] = []
+    kinds: Annotated[list[Short], msgspec.Meta(max_length=20)] = []
     memory: bool = False
     changes: Changes | None = None
 
@@ -55,8 +60,11 @@ class Message(msgspec.Struct):
 class Changes(msgspec.Struct):
     """What a run stored and removed."""
 
-    put: list[Message]
-    drop: list[str]
+    put: Annotated[list[Message], msgspec.Meta(max_length=10_000)]
+    drop: Annotated[list[Short], msgspec.Meta(max_length=10_000)]
+
+
+_events = msgspec.json.Decoder(Event)
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +75,7 @@ class Call:
     deadline: float
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
     size: int = 0
+    too_large: bool = False
 
 
 def _failed(code: str, message: str) -> Event:
@@ -97,6 +106,7 @@ class Child:
         self._writer: asyncio.StreamWriter
         self._models: asyncio.Server
         self._culprit = ""
+        self._strays = 0
 
     async def open(self) -> None:
         """Take up the channel and answer model calls; before anything else."""
@@ -106,9 +116,13 @@ class Child:
     async def serve(self) -> None:
         """Listen to the child until it ends, then fail what it still had in hand."""
         try:
-            while (message := await frames.read(self._reader)) is not None:
-                self._accept(msgspec.convert(message, Event))
-        except (frames.FrameTooLarge, ValueError) as error:  # msgspec's errors are ValueErrors
+            while (body := await frames.read_body(self._reader, frames.MAX_ANSWER)) is not None:
+                self._accept(_events.decode(body))
+        except (
+            frames.FrameTooLarge,
+            ValueError,
+            RecursionError,
+        ) as error:  # msgspec's errors are ValueErrors
             logger.warning("a child talks nonsense", extra={"pid": self.pid, "error": type(error).__name__})
         finally:
             self.alive = False
@@ -128,13 +142,27 @@ class Child:
     def _accept(self, event: Event) -> None:
         call = self._calls.get(event.id)
         if call is None:
+            self._strays += 1
+            if self._strays > MAX_STRAYS:
+                raise ValueError("events of no call")
             return
+        if call.events.qsize() > MAX_WAITING:
+            raise ValueError("more events than anybody can take up")
         call.size += len(event.text)
         if call.size > self._max_answer:
-            call.events.put_nowait(_failed("flow_error", "The flow's answer is too large."))
-            self.kill(event.id)
+            self._refuse_more(call)
             return
         call.events.put_nowait(event)
+
+    def _refuse_more(self, call: Call) -> None:
+        """Fail a call whose answer is too large; the calls of others in the same process go on."""
+        if not call.too_large:
+            call.too_large = True
+            call.events.put_nowait(_failed("flow_error", "The flow's answer is too large."))
+            if self.custom:
+                self.kill(call.id)
+            else:
+                self._send({"op": "cancel", "id": call.id})
 
     def _fail_all(self) -> None:
         for call in self._calls.values():
@@ -149,8 +177,11 @@ class Child:
             self.forked.kill()
 
     def _send(self, message: dict[str, Any]) -> None:
+        frame = frames.pack(message)
+        if len(frame) > frames.MAX_BYTES:  # the child would end at it, and the calls of others with it
+            raise RuntimeFailure("flow_error", "The flow, or the call with its history, is too large.")
         if self.alive:
-            self._writer.write(frames.pack(message))
+            self._writer.write(frame)
 
     def holds(self, key: str) -> bool:
         """Whether that version of a deployment is loaded."""
@@ -159,7 +190,6 @@ class Child:
     async def load(self, key: str, deployment_id: str, flow: dict[str, Any]) -> bool:
         """Load a flow if it is not there; returns whether it uses memory. Raises RuntimeFailure `bad_flow`."""
         if key in self._flows:
-            self._flows[key] = self._flows.pop(key)
             return self._flows[key]
         if key not in self._loading:
             self._loading[key] = asyncio.create_task(self._load(key, deployment_id, flow))
@@ -190,6 +220,8 @@ class Child:
         """Run once: yield tokens, then the result; raises RuntimeFailure. Closing it cancels the run."""
         token = "run-" + secrets.token_urlsafe(24)
         self._tokens[token] = meter
+        if key in self._flows:
+            self._flows[key] = self._flows.pop(key)  # now the most recently used
         finished = False
         self.runs += 1
         with self._call(time.monotonic() + request.timeout_seconds) as call:
@@ -199,8 +231,8 @@ class Child:
                     event = await self._next(call)
                     finished = event.event != "token"
                     if event.event not in ("token", "result"):
-                        if event.code == "crashed":
-                            self.kill()  # out of memory: what is left of it is of no use to others
+                        if event.code == "crashed" or (self.custom and event.code == "timeout"):
+                            self.kill()  # out of memory, or a thread goes on: what is left of it is of no use
                         raise _as_failure(event)
                     yield event
                     if finished:
@@ -211,7 +243,10 @@ class Child:
                     await self._cancel(call)
 
     async def _cancel(self, call: Call) -> None:
-        """Ask the child to stop a run nobody waits for; end the child if it does not."""
+        """Ask the child to stop a run nobody waits for; end the child if it does not, and one with own code at once."""
+        if self.custom:  # a thread of its code may go on, whatever it says
+            self.kill()
+            return
         self._send({"op": "cancel", "id": call.id})
         call.deadline = time.monotonic()
         with contextlib.suppress(RuntimeFailure):
@@ -246,10 +281,10 @@ def _loop_time(deadline: float) -> float:
 def _as_failure(event: Event) -> RuntimeFailure:
     if event.event != "error":
         return RuntimeFailure("crashed", CRASHED, retryable=True)
-    logger.info("a flow failed", extra={"outcome": event.code, "kinds": event.kinds[:20]})
-    return RuntimeFailure(
-        event.code, event.message, retryable=event.code in ("crashed", "busy"), detail=event.detail
-    )
+    code = event.code if event.code in CODES else "flow_error"
+    message = "".join(letter for letter in event.message[:MAX_REASON] if letter.isprintable())
+    logger.info("a flow failed", extra={"outcome": code, "kinds": event.kinds})
+    return RuntimeFailure(code, message, retryable=code == "crashed", detail=event.detail[:MAX_DETAIL])
 
 
 def _run_message(

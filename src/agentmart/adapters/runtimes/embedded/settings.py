@@ -21,7 +21,7 @@ class ModelEndpoint:
 class RuntimeSettings:
     """Everything the parent needs; sizes in MB, times in seconds."""
 
-    socket_path: Path  # its folder is made with mode 0700
+    socket_path: Path  # its folder is made with mode 0700 if it is not there
     state_dir: Path  # deployments and chat memory
     venv_python: Path  # the interpreter of the virtual environment that has lfx
     model: ModelEndpoint

@@ -20,11 +20,13 @@ from agentmart.adapters.runtimes.base import Deployment, RuntimeFailure
 ID = re.compile(r"[0-9a-f]{32}")
 DAY = 86_400
 MAX_MESSAGE_LENGTH = 200_000  # characters of one kept message
+MAX_HISTORY_LENGTH = 500_000  # characters of the messages that are handed to a run
+MAX_NAME_LENGTH = 200  # characters of a message's other fields
 Result = TypeVar("Result")
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A deployment without its flow; `generation` grows with every redeployment."""
+    """A deployment without its flow; no two deployments have the same `generation`, be it of one id."""
 
     deployment_id: str
     customer_id: str
@@ -127,22 +129,31 @@ class Sessions:
         self._db = self._thread.submit(_open, path).result()
 
     async def recent(self, deployment_id: str, session_id: str) -> list[dict[str, Any]]:
-        """Return the session's latest messages, oldest first."""
+        """Return the session's latest messages, oldest first; of very long ones, as many as fit a run."""
+        return await self._do(lambda: self._recent((deployment_id, session_id)))
+
+    def _recent(self, owner: tuple[str, str]) -> list[dict[str, Any]]:
         sql = (
-            "SELECT body FROM (SELECT position, body FROM message WHERE deployment_id = ? AND session_id = ?"
-            " ORDER BY position DESC LIMIT ?) ORDER BY position"
+            "SELECT body FROM message WHERE deployment_id = ? AND session_id = ?"
+            " ORDER BY position DESC LIMIT ?"
         )
-        rows = await self._do(
-            lambda: self._db.execute(sql, (deployment_id, session_id, self._keep)).fetchall()
-        )
-        return [json.loads(body) for (body,) in rows]
+        found: list[dict[str, Any]] = []
+        room = MAX_HISTORY_LENGTH
+        for (body,) in self._db.execute(sql, (*owner, self._keep)):
+            message = json.loads(body)
+            room -= len(message["text"])
+            if room < 0:
+                break
+            found.append(message)
+        return found[::-1]
 
     async def save(self, deployment_id: str, session_id: str, changes: dict[str, Any], *, now: float) -> None:
         """Apply what a run stored and removed; keeps the newest messages only."""
-        put = [message for message in changes.get("put", []) if len(message["text"]) <= MAX_MESSAGE_LENGTH]
+        kept = [message for message in changes.get("put", []) if len(message["text"]) <= MAX_MESSAGE_LENGTH]
+        put = [_bounded(message) for message in kept[-self._keep :]]
         drop = changes.get("drop", [])
         if put or drop:
-            await self._do(lambda: self._apply((deployment_id, session_id), put[-self._keep :], drop, now))
+            await self._do(lambda: self._apply((deployment_id, session_id), put, drop, now))
 
     def _apply(self, owner: tuple[str, str], put: list[dict[str, Any]], drop: list[str], now: float) -> None:
         with self._db:
@@ -181,6 +192,10 @@ class Sessions:
         """Finish what is queued and close the file."""
         self._thread.submit(self._db.close).result()
         self._thread.shutdown()
+
+
+def _bounded(message: dict[str, str]) -> dict[str, str]:
+    return {name: value if name == "text" else value[:MAX_NAME_LENGTH] for name, value in message.items()}
 
 
 def _open(path: Path) -> sqlite3.Connection:

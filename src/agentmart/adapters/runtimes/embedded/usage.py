@@ -6,6 +6,7 @@ import json
 
 from agentmart.adapters.runtimes.base import TokenUsage
 
+MAX_TOKENS = 10**9  # of one call; who reports more cannot count
 MAX_KEPT = 8 * 1024 * 1024
 NAMES = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
 
@@ -34,7 +35,7 @@ class UsageReader:
             self._rest = b""
 
     def result(self) -> TokenUsage | None:
-        """Return what was reported, None if nothing was."""
+        """Return what was reported, None if nothing was. What comes after is not read any more."""
         if self._is_stream:
             self._read_line(self._rest)
         elif self._rest:
@@ -49,7 +50,7 @@ class UsageReader:
     def _read_json(self, text: bytes) -> None:
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         self._found = _usage(value) or self._found
 
@@ -63,6 +64,6 @@ def _usage(value: object) -> TokenUsage | None:
     for names in NAMES:
         if isinstance(usage.get(names[0]), int):
             counts = [usage.get(name, 0) for name in names]
-            if all(isinstance(count, int) and count >= 0 for count in counts):
+            if all(isinstance(count, int) and 0 <= count <= MAX_TOKENS for count in counts):
                 return TokenUsage(*counts)
     return None

@@ -43,8 +43,7 @@ class Forked:
 
     def kill(self) -> None:
         """End the child and all it started, at once."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        _kill(self.pidfd)
 
     async def ended(self) -> None:
         """Wait for the process to be gone, then release the handle."""
@@ -60,6 +59,7 @@ class Zygote:
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings
         self._lock = asyncio.Lock()
+        self._forking: set[asyncio.Task[Forked]] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -95,30 +95,52 @@ class Zygote:
         return float(answer["ready"])
 
     async def fork(self, *, uid: int, memory_mb: int, custom: bool) -> Forked:
-        """Return a new sandboxed child, ready to load flows; raises ZygoteFailed."""
+        """Return a new sandboxed child, ready to load flows; raises ZygoteFailed.
+
+        Whoever gives up waiting leaves the fork to end by itself: an answer must never be taken for another's.
+        """
+        request = json.dumps({"uid": uid, "memory_mb": memory_mb, "custom": custom}).encode()
+        forking = asyncio.create_task(self._fork(request))
+        self._forking.add(forking)
+        forking.add_done_callback(self._forking.discard)
+        try:
+            return await asyncio.shield(forking)
+        except asyncio.CancelledError:
+            forking.add_done_callback(_throw_away)
+            raise
+
+    async def _fork(self, request: bytes) -> Forked:
         ours, theirs = socket.socketpair()
         ours.settimeout(FORK_SECONDS)
-        request = json.dumps({"uid": uid, "memory_mb": memory_mb, "custom": custom}).encode()
         async with self._lock:
             try:
-                return await asyncio.to_thread(self._fork, request, ours, theirs)
+                return await asyncio.to_thread(self._ask, request, ours, theirs)
             except (OSError, ValueError) as error:
                 ours.close()
                 raise ZygoteFailed(f"a child could not be forked: {error}") from error
             finally:
                 theirs.close()
 
-    def _fork(self, request: bytes, ours: socket.socket, theirs: socket.socket) -> Forked:
-        assert self._control is not None
-        socket.send_fds(self._control, [request], [theirs.fileno()])
+    def _ask(self, request: bytes, ours: socket.socket, theirs: socket.socket) -> Forked:
+        if self._control is None:
+            raise OSError("the zygote is gone")
+        try:
+            socket.send_fds(self._control, [request], [theirs.fileno()])
+            packet, fds, _, _ = socket.recv_fds(self._control, PACKET, 1)
+        except TimeoutError:
+            self._end()  # its late answer would be taken for that of the next fork
+            raise
         theirs.close()  # so that the channel ends when the child does
-        packet, fds, _, _ = socket.recv_fds(self._control, PACKET, 1)
         if not fds:
             raise OSError(json.loads(packet or b"{}").get("failed", "the zygote is gone"))
-        _, listeners, _, _ = socket.recv_fds(ours, 1, 1)
-        if not listeners:
+        try:
+            _, listeners, _, _ = socket.recv_fds(ours, 1, 1)
+            if not listeners:
+                raise OSError("the child could not isolate itself; its reason is on standard error")
+        except OSError:
+            _kill(fds[0])
             os.close(fds[0])
-            raise OSError("the child could not isolate itself; its reason is on standard error")
+            raise
         ours.setblocking(False)
         return Forked(json.loads(packet)["pid"], fds[0], ours, socket.socket(fileno=listeners[0]))
 
@@ -138,13 +160,33 @@ class Zygote:
             self._control.close()
             self._control = None
         if self._process is not None and self._process.poll() is None:
-            self._process.kill()
+            self._end()
             self._process.wait()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
 
     @property
     def pid(self) -> int:
         """The process id, 0 if it was never started."""
         return self._process.pid if self._process else 0
+
+
+def _kill(pidfd: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def _throw_away(forking: asyncio.Task[Forked]) -> None:
+    """End a child that nobody waits for any more."""
+    if forking.cancelled() or forking.exception() is not None:
+        return
+    forked = forking.result()
+    forked.kill()
+    os.close(forked.pidfd)
+    forked.channel.close()
+    forked.listener.close()
 
 
 async def _readable(descriptor: int) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 4096, 16384, 1 << 18
 MNT_DETACH = 2
 MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV = 1, 2, 4
 AT_RECURSIVE = 0x8000
@@ -174,15 +174,17 @@ def enter_cell_namespaces() -> None:
     _unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
 
-def enter_cell(*, uid: int, memory_mb: int, scratch_mb: int = 64) -> None:
+def enter_cell(*, uid: int, memory_mb: int, scratch_mb: int = 64, may_write: bool = True) -> None:
     """Finish a child's isolation: own scratch folder, loopback, uid, limits, no capabilities. Cannot be undone.
 
-    `uid` is taken only by root; `memory_mb` is what it may allocate beyond what it inherited.
+    `uid` is taken only by root; `memory_mb` is what it may allocate beyond what it inherited. Flows that share a
+    process may write no file: another's flow could read it.
     """
     owner = uid if os.geteuid() == 0 else os.geteuid()
     _mount(None, "/", None, MS_REC | MS_PRIVATE)
     options = f"size={scratch_mb}m,nr_inodes=4096,mode=0700,uid={owner}"
-    _mount("tmpfs", SCRATCH_FOLDER, "tmpfs", MS_NOSUID | MS_NODEV, options)
+    flags = MS_NOSUID | MS_NODEV | (0 if may_write else MS_RDONLY)
+    _mount("tmpfs", SCRATCH_FOLDER, "tmpfs", flags, options)
     os.chdir(SCRATCH_FOLDER)
     socket.sethostname("flow")
     loopback_up()

@@ -19,6 +19,7 @@ import lfx.memory
 from lfx.schema.message import Message
 from lfx.utils.async_helpers import run_until_complete
 
+MAX_CHANGES = 1000
 KEPT_FIELDS = ("text", "sender", "sender_name", "context_id")
 
 
@@ -51,11 +52,9 @@ class Session:
             self.removed.add(message_id)
 
     def changes(self) -> dict[str, Any]:
-        """Return `{"put": [message…], "drop": [id…]}` as plain values, oldest first."""
-        return {
-            "put": [_plain(key, message) for key, message in self.messages.items() if key in self.changed],
-            "drop": sorted(self.removed),
-        }
+        """Return `{"put": [message…], "drop": [id…]}` as plain values, oldest first; of very many, the newest."""
+        put = [_plain(key, message) for key, message in self.messages.items() if key in self.changed]
+        return {"put": put[-MAX_CHANGES:], "drop": sorted(self.removed)[:MAX_CHANGES]}
 
 
 def _plain(key: str, message: Message) -> dict[str, Any]:

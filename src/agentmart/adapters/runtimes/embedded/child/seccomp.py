@@ -8,12 +8,14 @@ import os
 import socket
 import struct
 
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 1, 22, 2
 RET_ALLOW, RET_ERRNO, RET_KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 LD_ABS, JEQ, JGE, JSET, RET = 0x20, 0x15, 0x35, 0x45, 0x06
 NR, ARCH, ARG0 = 0, 4, 16
 X32_BIT = 0x40000000
 CLONE_NEW_ANY = 0x7E020000  # mounts, control groups, name, IPC, users, processes, network
+CLONE_THREAD = 0x00010000
+NONE = 0xFFFFFFFF  # the machine has no such call
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)
 
 # name: (x86_64, aarch64)
@@ -57,8 +59,25 @@ DENIED = {
     "syslog": (103, 116),
     "personality": (135, 92),
     "pidfd_getfd": (438, 438),
+    "statmount": (457, 457),
+    "listmount": (458, 458),
+    # a second process would have a memory limit of its own
+    "fork": (57, NONE),
+    "vfork": (58, NONE),
+    # memory that no limit counts
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "semget": (64, 190),
 }
-CALLS = {"clone": (56, 220), "clone3": (435, 435), "socket": (41, 198), "socketpair": (53, 199)}
+CALLS = {
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "prctl": (157, 167),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+}
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
@@ -85,14 +104,24 @@ def _program(column: int, arch: int) -> bytes:
     ]
     if column == 0:
         steps += [_step(JGE, X32_BIT, 0, 1), _step(RET, RET_ERRNO | errno.ENOSYS)]
-    for numbers in DENIED.values():
-        steps += [_step(JEQ, numbers[column], 0, 1), _step(RET, RET_ERRNO | errno.EPERM)]
+    for number in (numbers[column] for numbers in DENIED.values() if numbers[column] != NONE):
+        steps += [_step(JEQ, number, 0, 1), _step(RET, RET_ERRNO | errno.EPERM)]
     # glibc falls back from clone3, whose flags a filter cannot see, to clone
     steps += [_step(JEQ, CALLS["clone3"][column], 0, 1), _step(RET, RET_ERRNO | errno.ENOSYS)]
     steps += [
-        _step(JEQ, CALLS["clone"][column], 0, 4),
+        _step(JEQ, CALLS["clone"][column], 0, 6),
         _step(LD_ABS, ARG0),
         _step(JSET, CLONE_NEW_ANY, 0, 1),
+        _step(RET, RET_ERRNO | errno.EPERM),
+        _step(JSET, CLONE_THREAD, 0, 1),
+        _step(RET, RET_ALLOW),
+        _step(RET, RET_ERRNO | errno.EPERM),
+    ]
+    # who does not die with its parent outlives its run, its deployment and the runtime
+    steps += [
+        _step(JEQ, CALLS["prctl"][column], 0, 4),
+        _step(LD_ABS, ARG0),
+        _step(JEQ, PR_SET_PDEATHSIG, 0, 1),
         _step(RET, RET_ERRNO | errno.EPERM),
         _step(RET, RET_ALLOW),
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from . import flows, frames, models
 
 THREADS = 8
-DETAIL_LENGTH = 2000
+DETAIL_LENGTH, KIND_LENGTH = 2000, 100
 
 
 def listen_for_models(channel: socket.socket) -> None:
@@ -45,7 +45,7 @@ class Worker:
                 case "unload":
                     self.flows.pop(message["key"], None)
                 case "run":
-                    self.runs[message["id"]] = loop.create_task(self._run(message))
+                    self._start(message)
                 case "cancel":
                     if (task := self.runs.get(message["id"])) is not None:
                         task.cancel()
@@ -66,7 +66,23 @@ class Worker:
             self.flows[message["key"]] = flow
             self._send({"id": message["id"], "event": "loaded", "memory": flow.uses_memory})
 
-    async def _run(self, message: dict[str, Any]) -> None:
+    def _start(self, message: dict[str, Any]) -> None:
+        """Begin a run with the flow as it is now: the next message may already unload it, or cancel the run."""
+        run_id = message["id"]
+        flow = self.flows.get(message["key"])
+        if flow is None:
+            self._send(_failure(run_id, "flow_error", "The flow is not loaded."))
+            return
+        task = asyncio.get_running_loop().create_task(self._run(message, flow))
+        self.runs[run_id] = task
+        task.add_done_callback(lambda done: self._ended(run_id, done))
+
+    def _ended(self, run_id: str, task: asyncio.Task[None]) -> None:
+        self.runs.pop(run_id, None)
+        if task.cancelled():  # before it had begun, too
+            self._send({"id": run_id, "event": "cancelled"})
+
+    async def _run(self, message: dict[str, Any], flow: flows.Flow) -> None:
         run_id = message["id"]
 
         def on_token(text: str) -> None:
@@ -74,7 +90,7 @@ class Worker:
 
         try:
             text, changes = await asyncio.wait_for(
-                self.flows[message["key"]].run(
+                flow.run(
                     message["text"],
                     session_id=message["session_id"],
                     history=message["history"],
@@ -86,16 +102,18 @@ class Worker:
             )
         except TimeoutError as error:
             self._send(_failure(run_id, "timeout", "The flow took longer than it may.", error))
-        except asyncio.CancelledError:
-            self._send({"id": run_id, "event": "cancelled"})
         except flows.Refused as error:
             self._send(_failure(run_id, "refused", str(error)))
         except Exception as error:  # noqa: BLE001 - outermost: a flow may raise anything
             self._send(_explain(run_id, error))
         else:
-            self._send({"id": run_id, "event": "result", "text": text, "changes": changes})
-        finally:
-            self.runs.pop(run_id, None)
+            self._send_result({"id": run_id, "event": "result", "text": text, "changes": changes})
+
+    def _send_result(self, message: dict[str, Any]) -> None:
+        frame = frames.pack(message)
+        if len(frame) > frames.MAX_ANSWER:
+            frame = frames.pack(_failure(message["id"], "flow_error", "The flow's answer is too large."))
+        self.writer.write(frame)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -118,7 +136,7 @@ def _explain(run_id: str, error: Exception) -> dict[str, Any]:
 def _failure(run_id: str, code: str, text: str, error: BaseException | None = None) -> dict[str, Any]:
     """Return the error frame: `message` may be shown, `detail` is for the provider, `kinds` for the log."""
     chain = _chain(error)
-    kinds = [type(item).__name__ for item in chain]
+    kinds = [type(item).__name__[:KIND_LENGTH] for item in chain]
     detail = "\n".join(f"{type(item).__name__}: {item}" for item in chain)[:DETAIL_LENGTH]
     return {"id": run_id, "event": "error", "code": code, "message": text, "detail": detail, "kinds": kinds}
 

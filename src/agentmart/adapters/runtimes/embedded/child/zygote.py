@@ -133,11 +133,12 @@ def _become_cell(
         inner = os.fork()
         if inner == 0:
             isolation.die_with_parent()
-            isolation.enter_cell(uid=request["uid"], memory_mb=request["memory_mb"])
+            custom = bool(request["custom"])
+            isolation.enter_cell(uid=request["uid"], memory_mb=request["memory_mb"], may_write=custom)
             isolation.die_with_parent()  # a change of uid clears it
             seccomp.install()
             _keep_only(channel.fileno())
-            serve(channel, bool(request["custom"]))
+            serve(channel, custom)
         channel.close()
         status = os.waitstatus_to_exitcode(os.waitpid(inner, 0)[1]) & 0xFF
     except BaseException:  # noqa: BLE001 - outermost of a forked process: it must never return into the zygote
