@@ -36,8 +36,8 @@ test-slow: setup ## Tests that start the whole product, kill processes, or need 
 test-langflow: setup ## The runtime's tests against a real Langflow server, installed for them (1.4 GB)
 	$(BIN)/python -m scripts.try_langflow .agentmart/langflow-venv
 
-fast: setup ## Pure and gateway unit tests: seconds
-	$(BIN)/pytest -m "not slow and not stack and not runtime" tests/kit tests/contracts tests/lints tests/billing tests/gateway
+fast: setup ## Tests that need no server: seconds
+	$(BIN)/pytest -m "not slow and not stack and not runtime and not database" tests/kit tests/contracts tests/lints tests/billing tests/catalog tests/gateway
 
 check: setup ## Format, lint, types, import directions, our own lints
 	$(BIN)/ruff format --check $(SOURCES)

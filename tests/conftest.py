@@ -25,6 +25,13 @@ settings.register_profile("agentmart", deadline=None, suppress_health_check=[Hea
 settings.load_profile("agentmart")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the database server, so that `make fast` can do without it."""
+    for item in items:
+        if "postgres" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.database)
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Cluster]:
     """The run's database server, shared by all test processes."""
