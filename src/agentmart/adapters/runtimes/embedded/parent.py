@@ -89,11 +89,14 @@ class Parent:
 
     async def remove(self, deployment_id: str) -> None:
         """Forget a deployment, its processes and its sessions."""
-        record = self._deployments.records.get(deployment_id)
-        if record is not None:
-            self._deployments.remove(deployment_id)
-            self._drop(record)
-        await self._sessions.forget(deployment_id)
+        async with self._deploying.setdefault(
+            deployment_id, asyncio.Lock()
+        ):  # a deployment under way comes first
+            record = self._deployments.records.get(deployment_id)
+            if record is not None:
+                self._deployments.remove(deployment_id)
+                self._drop(record)
+            await self._sessions.forget(deployment_id)
         self._deploying.pop(deployment_id, None)
         logger.info("removed", extra={"deployment_id": deployment_id})
 
