@@ -84,22 +84,15 @@ async def test_a_grant_is_read_as_it_was_published(grants: Grants, store: Store)
     assert await grants.find(plain.key_id) == replace(plain, key_sha256=b"")
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cached grants stay trusted though a busy machine misses heartbeats."""
-    monkeypatch.setattr("agentmart.gateway.grants.TRUST_SECONDS", 60.0)
-
-
-async def test_a_known_grant_costs_no_read(
-    patient: None, grants: Grants, store: Store, database: CountingDatabase
-) -> None:
+async def test_a_known_grant_costs_no_read(grants: Grants, store: Store, database: CountingDatabase) -> None:
     grant = make_grant()
     await store.publish(grant)
     unknown = uuid4()
-    for _ in range(3):
+    for _ in range(10):
         assert await grants.find(grant.key_id) is not None
         assert await grants.find(unknown) is None
-    assert database.reads == 2
+    # The notice of the publication may come after the first look-up: then the grant is read once more.
+    assert database.reads in (2, 3)
 
 
 async def test_many_first_calls_share_one_read(
