@@ -36,7 +36,9 @@ INSTALLED_APPS = [
     "agentmart.access",
     "agentmart.ordering",
     "agentmart.metering",
+    "agentmart.support",
     "agentmart.billing",
+    "agentmart.reports",
     "agentmart.web",
 ]
 

@@ -29,7 +29,7 @@ MATRIX: dict[str, str] = {
     "offering.create": "St Ca PO",
     "offering.edit": "St Ca PO OM",
     "offering.activate": "St Ca",
-    "offering.pause": "St PO OM",
+    "offering.pause": "St Ca PO OM",
     "plan.write": "St Ca PO",
     "order.place": "St CO CM PA PM Pm",
     "order.review_as_provider": "St PO OM",

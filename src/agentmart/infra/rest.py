@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -25,6 +26,7 @@ from agentmart.infra.actors import ANONYMOUS, Actor
 from agentmart.infra.parsers import check, text_problem
 
 MAX_HINTS = 20
+LARGEST_NUMBER = Decimal(10) ** 18
 
 
 def parse_uuid(value: Any) -> UUID | None:
@@ -177,14 +179,20 @@ class TenantView(APIView):
 class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     """Base of all viewsets: rows by uuid among what the actor sees, bodies validated, answers serialized.
 
-    `filters` maps a query parameter to a function (queryset, values) → queryset.
+    `filters` maps a query parameter to a function (queryset, values) → queryset; `orderings` a value of `o` to the
+    column it sorts by. `bodies` and `answers` say, by action, which serializer reads the request and shows the
+    answer where that is not `serializer_class`; the description of the API is made from them.
     """
 
     lookup_field = "pk"
     lookup_url_kwarg = "uuid"
     lookup_value_regex = "[0-9a-fA-F-]{32,36}"
     filters: Mapping[str, Any] = {}
+    orderings: Mapping[str, str] = {"created": "created"}
     ordering: tuple[str, ...] = ("-created", "id")
+    bodies: Mapping[str, type[serializers.Serializer[Any]] | None] = {}
+    answers: Mapping[str, Any] = {}
+    """By action: a serializer class, None for no body, or (status, serializer class or None)."""
 
     def visible(self) -> QuerySet[Any]:
         """Return the rows the actor may see."""
@@ -200,7 +208,7 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
         """Return the query parameters of lists (filters, page) and single rows, None for other actions."""
         match self.action:
             case "list":
-                return frozenset({"field", "page", "page_size", *self.filters})
+                return frozenset({"field", "page", "page_size", "o", *self.filters})
             case "retrieve":
                 return frozenset({"field"})
             case _:
@@ -214,8 +222,19 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
                 values = self.request.query_params.getlist(name)
                 if values:
                     rows = self._filtered(rows, name, apply, values)
-            rows = rows.order_by(*self.ordering)
+            rows = rows.order_by(*self._asked_order(), *self.ordering)
         return rows
+
+    def _asked_order(self) -> list[str]:
+        """Return the columns that `o` names (`-` turns round); raises 400 for a name the list does not sort by."""
+        columns = []
+        for value in self.request.query_params.getlist("o"):
+            name = value.removeprefix("-")
+            if name not in self.orderings:
+                message = f"Select a valid choice. {value} is not one of the available choices."
+                raise serializers.ValidationError({"o": [message]})
+            columns.append(f"-{self.orderings[name]}" if value.startswith("-") else self.orderings[name])
+        return columns
 
     def _filtered(self, rows: QuerySet[Any], name: str, apply: Any, values: list[str]) -> QuerySet[Any]:
         """Return the rows that one filter leaves; what is wrong with a value stands under the parameter's name."""
@@ -302,6 +321,60 @@ def by_text(column: str) -> Any:
         for value in values:
             wanted |= Q(**{f"{column}__icontains": value})
         return rows.filter(wanted)
+
+    return apply
+
+
+def by_exact(column: str) -> Any:
+    """Return a filter on a whole text; several values mean any of them."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        return rows.filter(**{f"{column}__in": values})
+
+    return apply
+
+
+def by_words(*columns: str) -> Any:
+    """Return a filter on a part of any of several texts, case ignored (`query`)."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        wanted = Q()
+        for value in values:
+            for column in columns:
+                wanted |= Q(**{f"{column}__icontains": value})
+        return rows.filter(wanted)
+
+    return apply
+
+
+def by_moment(column: str, lookup: str = "gte") -> Any:
+    """Return a filter on a time: from it on (`gte`), or before it (`lt`); a day is its midnight UTC."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        for value in values:
+            try:
+                moment = datetime.fromisoformat(value)
+            except ValueError:
+                raise BadFilter("Enter a valid date/time.") from None
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            rows = rows.filter(**{f"{column}__{lookup}": moment})
+        return rows
+
+    return apply
+
+
+def by_number(column: str, lookup: str = "in") -> Any:
+    """Return a filter on a number: one of the values, or a bound (`gte`, `lte`)."""
+
+    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+        try:
+            numbers = [Decimal(value) for value in values]
+        except InvalidOperation:
+            raise BadFilter("Enter a number.") from None
+        if any(not number.is_finite() or abs(number) >= LARGEST_NUMBER for number in numbers):
+            raise BadFilter("Enter a number.")
+        wanted: Any = numbers if lookup == "in" else numbers[-1]
+        return rows.filter(**{f"{column}__{lookup}": wanted})
 
     return apply
 

@@ -1,0 +1,1 @@
+"""Statistics and key figures over all modules; reads only."""

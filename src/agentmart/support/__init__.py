@@ -1,0 +1,1 @@
+"""The support desk: issues, comments, attachments, and the clocks of a promised answer."""
