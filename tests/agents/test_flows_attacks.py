@@ -145,6 +145,15 @@ def test_a_missing_version_is_a_warning() -> None:
     assert [problem.code for problem in report.warnings] == ["untested_version"]
 
 
+def test_a_flow_of_a_later_minor_version_is_read_with_a_warning() -> None:
+    report = inspect_flow(echo_flow() | {"last_tested_version": "1.14.0"})
+    assert report.valid
+    assert [(problem.code, problem.path) for problem in report.warnings] == [
+        ("untested_version", "last_tested_version")
+    ]
+    assert "newer than the runtime (1.13.0)" in report.warnings[0].message
+
+
 # --- the graph -------------------------------------------------------------------------------------
 
 

@@ -184,7 +184,11 @@ SETTINGS: tuple[Setting, ...] = (
         readers=("runtime",),
     ),
     Setting(
-        "AGENTMART_RUN_TIMEOUT_SECONDS", "Longest run of a flow.", "60", "int", readers=("gateway", "runtime")
+        "AGENTMART_RUN_TIMEOUT_SECONDS",
+        "Longest run of a flow.",
+        "60",
+        "int",
+        readers=("gateway", "runtime", "worker"),
     ),
     # -- rules
     Setting("AGENTMART_FLOW_MAX_BYTES", "Largest flow export accepted.", "5242880", "int", readers=("web",)),

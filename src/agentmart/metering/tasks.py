@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
+
 from agentmart.infra import clock, jobs
 from agentmart.metering import services
 
-LONGEST_CALL = timedelta(minutes=15)
+SHORTEST_PATIENCE = timedelta(minutes=15)
+AFTER_THE_RUN = timedelta(minutes=5)  # for the answer's way to a slow reader and the event's way here
 
 
 @jobs.periodic("metering.sweep_calls", cron="* * * * * */10")
 def sweep_calls() -> None:
     """Flag calls that began longer ago than any call may take."""
-    services.sweep_calls(now=clock.now(), older_than=LONGEST_CALL)
+    longest = timedelta(seconds=settings.RUN_TIMEOUT_SECONDS) + AFTER_THE_RUN
+    services.sweep_calls(now=clock.now(), older_than=max(SHORTEST_PATIENCE, longest))

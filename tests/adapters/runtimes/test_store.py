@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -108,3 +109,33 @@ def test_an_id_that_is_no_id_is_refused(deployment_id: str) -> None:
     with pytest.raises(RuntimeFailure) as caught:
         check_id(deployment_id)
     assert caught.value.code == "bad_flow"
+
+
+async def test_a_deployment_keeps_so_much_and_no_more(tmp_path: Path) -> None:
+    most = 2000
+    message = {"text": "x" * 100}
+    length = len(json.dumps({**_message(1000), **message}))
+    store = Sessions(tmp_path / "sessions.sqlite3", keep=3, days=30, most=most)
+    for number in range(1000, 1040):  # each in a session of its own
+        await store.save(FIRST, f"s{number}", {"put": [{**_message(number), **message}]}, now=NOW)
+    await store.save(SECOND, "s", {"put": [_message(1)]}, now=NOW)
+    kept = [number for number in range(1000, 1040) if await store.recent(FIRST, f"s{number}")]
+    store.close()
+    assert kept == list(range(kept[0], 1040))
+    assert most * 0.9 - length < len(kept) * length <= most
+    again = Sessions(tmp_path / "sessions.sqlite3", keep=3, days=30, most=5 * length)
+    await again.save(FIRST, "new", {"put": [_message(1)]}, now=NOW)
+    assert [number for number in kept if await again.recent(FIRST, f"s{number}")] == kept[-4:]
+    assert len(await again.recent(SECOND, "s")) == 1
+    again.close()
+
+
+def test_a_damaged_file_of_a_deployment_leaves_the_others_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployments = Deployments(tmp_path)
+    for deployment_id in (FIRST, SECOND):
+        deployments.put(_record(deployment_id), Deployment(deployment_id, "buyer", "provider", {}, "known"))
+    (tmp_path / f"{FIRST}.json").write_bytes(b'{"record":{"deployment')
+    assert list(Deployments(tmp_path).records) == [SECOND]
+    assert [record.message for record in caplog.records] == ["a deployment cannot be read"]

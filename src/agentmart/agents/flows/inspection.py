@@ -38,7 +38,7 @@ def inspect_flow(
     try:
         document = read_document(source, limits)
         graph = read_graph(document, limits)
-        version, version_problems = _version(document)
+        version, version_problems = _version(document, known.runtime)
         classified = classify(graph, known)
         check_edges(graph, classified.loops)
         notices = strip_secrets(graph)
@@ -70,8 +70,11 @@ def inspect_flow(
     )
 
 
-def _version(document: dict[str, Any]) -> tuple[str, list[Problem]]:
-    """Return the Langflow version the flow was saved with, and what speaks against it."""
+def _version(document: dict[str, Any], runtime: str) -> tuple[str, list[Problem]]:
+    """Return the Langflow version the flow was saved with, and what speaks against it.
+
+    `runtime` is what flows run on ("lfx 1.13.0"): a flow of a later minor version may use what it lacks.
+    """
     path, value = "last_tested_version", document.get("last_tested_version")
     if value is None or value == "":
         message = "The export does not say which Langflow version it comes from (last_tested_version)."
@@ -85,6 +88,10 @@ def _version(document: dict[str, Any]) -> tuple[str, list[Problem]]:
             f"Langflow version {shown(value)} is not supported: export the flow from Langflow 1.0 to 1.x."
         )
         return str(value)[:40], [Problem("unsupported_version", message, path)]
+    newest = runtime.partition(" ")[2]
+    if int(match["minor"]) > int(newest.split(".")[1]):
+        message = f"Langflow {shown(value)} is newer than the runtime ({newest}): test the agent before you publish it."
+        return str(value)[:40], [Problem("untested_version", message, path)]
     return str(value)[:40], []
 
 

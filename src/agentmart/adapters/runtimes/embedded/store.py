@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
+import logging
 import os
 import re
 import sqlite3
@@ -17,11 +18,16 @@ import msgspec
 
 from agentmart.adapters.runtimes.base import Deployment, RuntimeFailure
 
+logger = logging.getLogger("agentmart.runtime")
+
 ID = re.compile(r"[0-9a-f]{32}")
 DAY = 86_400
 MAX_MESSAGE_LENGTH = 200_000  # characters of one kept message
 MAX_HISTORY_LENGTH = 500_000  # characters of the messages that are handed to a run
 MAX_NAME_LENGTH = 200  # characters of a message's other fields
+MAX_DEPLOYMENT_LENGTH = (
+    50_000_000  # characters of all sessions of one deployment; the oldest messages go first
+)
 Result = TypeVar("Result")
 
 
@@ -63,7 +69,11 @@ class Deployments:
         self._folder = folder
         self.records: dict[str, Record] = {}
         for path in sorted(folder.glob("*.json")):
-            record = msgspec.json.decode(path.read_bytes(), type=_Head).record
+            try:
+                record = msgspec.json.decode(path.read_bytes(), type=_Head).record
+            except msgspec.DecodeError as error:  # one damaged file does not stop the others' agents
+                logger.error("a deployment cannot be read", extra={"file": path.name, "error": str(error)})
+                continue
             self.records[record.deployment_id] = record
 
     def get(self, deployment_id: str) -> Record:
@@ -122,11 +132,18 @@ CREATE INDEX IF NOT EXISTS message_age ON message (stored_at);
 class Sessions:
     """Chat memory per deployment and session, in one thread's SQLite connection."""
 
-    def __init__(self, path: Path, *, keep: int, days: int) -> None:
+    def __init__(self, path: Path, *, keep: int, days: int, most: int = MAX_DEPLOYMENT_LENGTH) -> None:
         self._keep = keep
         self._days = days
+        self._most = most
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="sessions")
         self._db = self._thread.submit(_open, path).result()
+        # By deployment, never too small: what is removed is only taken off when a sum is due.
+        self._lengths: dict[str, int] = dict(self._thread.submit(self._measured).result())
+
+    def _measured(self) -> list[tuple[str, int]]:
+        sql = "SELECT deployment_id, SUM(LENGTH(body)) FROM message GROUP BY deployment_id"
+        return self._db.execute(sql).fetchall()
 
     async def recent(self, deployment_id: str, session_id: str) -> list[dict[str, Any]]:
         """Return the session's latest messages, oldest first; of very long ones, as many as fit a run."""
@@ -156,6 +173,7 @@ class Sessions:
             await self._do(lambda: self._apply((deployment_id, session_id), put, drop, now))
 
     def _apply(self, owner: tuple[str, str], put: list[dict[str, Any]], drop: list[str], now: float) -> None:
+        bodies = [json.dumps(message) for message in put]
         with self._db:
             self._db.executemany(
                 "DELETE FROM message WHERE deployment_id = ? AND session_id = ? AND message_id = ?",
@@ -164,7 +182,7 @@ class Sessions:
             self._db.executemany(
                 "INSERT INTO message (deployment_id, session_id, message_id, stored_at, body) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET body = excluded.body, stored_at = excluded.stored_at",
-                [(*owner, message["id"], now, json.dumps(message)) for message in put],
+                [(*owner, message["id"], now, body) for message, body in zip(put, bodies, strict=True)],
             )
             self._db.execute(
                 "DELETE FROM message WHERE deployment_id = ? AND session_id = ? AND position <= ("
@@ -172,10 +190,26 @@ class Sessions:
                 " ORDER BY position DESC LIMIT 1 OFFSET ?)",
                 (*owner, *owner, self._keep),
             )
+            self._bound(owner[0], sum(map(len, bodies)))
+
+    def _bound(self, deployment_id: str, added: int) -> None:
+        """Delete a deployment's oldest messages where it keeps too much; a tenth goes at once, so that this is rare."""
+        self._lengths[deployment_id] = self._lengths.get(deployment_id, 0) + added
+        if self._lengths[deployment_id] <= self._most:
+            return
+        self._db.execute(
+            "DELETE FROM message WHERE deployment_id = ? AND position <= ("
+            "SELECT MAX(position) FROM (SELECT position, SUM(LENGTH(body)) OVER (ORDER BY position DESC) AS length"
+            " FROM message WHERE deployment_id = ?) WHERE length > ?)",
+            (deployment_id, deployment_id, self._most * 9 // 10),
+        )
+        sql = "SELECT COALESCE(SUM(LENGTH(body)), 0) FROM message WHERE deployment_id = ?"
+        (self._lengths[deployment_id],) = self._db.execute(sql, (deployment_id,)).fetchone()
 
     async def forget(self, deployment_id: str) -> None:
         """Delete every session of a deployment."""
         await self._do(lambda: self._delete("deployment_id = ?", deployment_id))
+        self._lengths.pop(deployment_id, None)
 
     async def expire(self, *, now: float) -> None:
         """Delete what is older than the days it is kept."""
