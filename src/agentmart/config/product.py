@@ -229,10 +229,13 @@ class Product:
     def _plan(self, name: str) -> Plan:
         host = environments.public_host(self.settings)
         ready = self.data_dir / "run" / f"{name}.ready"
+        # A Langflow server elsewhere may be away for a while: that keeps nobody from starting the product.
+        elsewhere = self.settings.is_set("LANGFLOW_RUNTIME_URL")
+        gateway_path = "/ready" if elsewhere else "/api/agent-gateway/health"
         checks = {
             "web": lambda: http_check(host, self.settings.integer("AGENTMART_WEB_PORT"), "/api/health/"),
             "gateway": lambda: http_check(
-                host, self.settings.integer("AGENTMART_GATEWAY_PORT"), "/api/agent-gateway/health"
+                host, self.settings.integer("AGENTMART_GATEWAY_PORT"), gateway_path
             ),
             "runtime": lambda: socket_check(environments.runtime_socket(self.settings, self.data_dir)),
             "dev-model": lambda: tcp_check("127.0.0.1", self.settings.integer("AGENTMART_DEV_MODEL_PORT")),

@@ -185,9 +185,8 @@ class Supervisor:
             child.await_end()
 
 
-def http_check(host: str, port: int, path: str, *, absent_is_fine: bool = False) -> Check:
-    """Return a check that asks for an address; only 200 is healthy (404 too where `absent_is_fine`)."""
-    good = {200, 404} if absent_is_fine else {200}
+def http_check(host: str, port: int, path: str) -> Check:
+    """Return a check that asks for an address; only 200 is healthy."""
 
     def check() -> str:
         connection = http.client.HTTPConnection(host, port, timeout=5)
@@ -198,7 +197,7 @@ def http_check(host: str, port: int, path: str, *, absent_is_fine: bool = False)
             return f"http://{host}:{port}{path}: {error}"
         finally:
             connection.close()
-        return "" if status in good else f"http://{host}:{port}{path} answers {status}"
+        return "" if status == 200 else f"http://{host}:{port}{path} answers {status}"
 
     return check
 
