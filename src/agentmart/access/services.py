@@ -18,6 +18,7 @@ from agentmart.catalog.states import OfferingState
 from agentmart.contracts.grants import GrantState
 from agentmart.contracts.keys import SCOPES, SECRET, hash_key
 from agentmart.contracts.tables import GRANT_CHANNEL
+from agentmart.identity import quotas
 from agentmart.identity import services as identity
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import require
@@ -60,6 +61,7 @@ def issue_key(
     expires = expires_at or now + timedelta(days=settings.KEY_EXPIRY_DAYS)
     if expires <= now:
         raise Invalid("The key would have expired already.", field="expires_at")
+    quotas.claim(config.customer_id, quotas.API_KEYS, now=now)
     key_id = new_id()
     text = _sign(
         key_id, config, kind=SECRET, environment=environment, scopes=scopes, now=now, expires=expires
@@ -160,6 +162,7 @@ def revoke_key(key: ApiKey, *, project_id: Any, actor: Actor, now: datetime) -> 
     require(actor, "key.revoke", customer_id=key.customer_id, project_id=project_id)
     if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now, modified=now):
         GrantRow.objects.filter(key_id=key.pk).update(state=GrantState.REVOKED)
+        quotas.release(key.customer_id, quotas.API_KEYS, now=now)
         _notify(key.id.hex)
         audit.record("api_key.revoked", key, actor=actor, now=now)
         key.revoked_at = now

@@ -12,6 +12,7 @@ from django.db import transaction
 from agentmart.agents import flows
 from agentmart.agents.models import Agent, FlowVersion
 from agentmart.agents.states import TRANSITIONS, AgentState
+from agentmart.identity import quotas
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import require
 from agentmart.identity.services import require_not_blocked
@@ -29,6 +30,7 @@ def create_agent(*, actor: Actor, now: datetime, customer: Customer, name: str, 
     require_not_blocked(customer)
     agent = Agent(customer=customer, name=name, created=now, modified=now, **details)
     _check_exposed(agent, agent.exposed)
+    quotas.claim(customer.id, quotas.AGENTS, now=now)
     agent.save(force_insert=True)
     audit.record("agent.created", agent, actor=actor, now=now, after={"name": name})
     return agent

@@ -122,6 +122,28 @@ class Customer(BaseModel):
         return self.name
 
 
+class Quota(BaseModel):
+    """How many of one kind a customer may have, and how many it has; changed by `identity.quotas` alone."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="quotas")
+    name = models.CharField(max_length=30)
+    limit = models.BigIntegerField(default=-1)  # -1: as many as they like
+    usage = models.BigIntegerField(default=0)
+
+    objects = ScopedQuerySet["Quota"].as_manager()
+
+    class Meta:
+        db_table = "identity_quota"
+        constraints = (
+            models.UniqueConstraint(fields=["customer", "name"], name="quota_once"),
+            models.CheckConstraint(condition=models.Q(limit__gte=-1), name="quota_limit_at_least_minus_one"),
+            models.CheckConstraint(condition=models.Q(usage__gte=0), name="quota_usage_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.usage} of {self.limit}"
+
+
 class ProjectQuerySet(ScopedQuerySet["Project"]):
     """Projects of one's customers; people with project roles only see those projects."""
 

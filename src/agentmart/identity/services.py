@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from agentmart.identity import quotas
 from agentmart.identity.models import ApiToken, Customer, Membership, Project, Role, User
 from agentmart.identity.permissions import permitted, require
 from agentmart.identity.tokens import hash_token, new_token
@@ -34,11 +36,18 @@ def require_not_blocked(customer: Customer) -> None:
         raise CustomerBlocked(customer)
 
 
+def lock_customer(customer_id: UUID) -> Customer:
+    """Return the customer as it is until the transaction ends: nobody blocks it or adds people meanwhile."""
+    with tenancy.elevated():
+        return Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
+
+
 @transaction.atomic
 def create_customer(*, actor: Actor, now: datetime, name: str, **details: Any) -> Customer:
     """Register an organization; raises Forbidden unless the actor is staff."""
     require(actor, "customer.create")
     customer = Customer.objects.create(name=name, created=now, modified=now, **details)
+    quotas.open_for(customer.id, now=now)
     audit.record(
         "customer.created",
         customer,
@@ -114,7 +123,8 @@ def create_project(
 ) -> Project:
     """Add a project; raises Forbidden, or CustomerBlocked (409)."""
     require(actor, "project.create", customer_id=customer.id)
-    require_not_blocked(customer)
+    require_not_blocked(lock_customer(customer.id))
+    quotas.claim(customer.id, quotas.PROJECTS, now=now)
     project = Project.objects.create(
         customer=customer, name=name, description=description, created=now, modified=now
     )
@@ -186,10 +196,12 @@ def add_member(
     Raises Forbidden, CustomerBlocked (409), Invalid (role) for a customer's role in a project or the reverse.
     """
     _require_member_write(actor, role=role, customer=customer, project=project)
-    require_not_blocked(customer)
+    require_not_blocked(lock_customer(customer.id))
     if (role in CUSTOMER_ROLES) == (project is not None):
         place = "customer" if role in CUSTOMER_ROLES else "project"
         raise Invalid(f"{role} is a role of a {place}.", field="role")
+    if not Membership.objects.filter(user=user, customer=customer).exists():
+        quotas.claim(customer.id, quotas.PEOPLE, now=now)
     membership, _ = Membership.objects.update_or_create(
         user=user,
         customer=customer,
