@@ -1,15 +1,20 @@
-"""The table of orders."""
+"""Tables of orders, what is said about them, and the rules that approve them by themselves."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from agentmart.catalog.models import Offering, Plan
-from agentmart.identity.models import SELLERS, Customer, Project
+from agentmart.catalog.models import BASIC_TYPE, Category, Offering, Plan
+from agentmart.identity.models import BUYERS, SELLERS, Customer, Project
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, ScopedQuerySet
-from agentmart.ordering.states import OPEN, OrderState, OrderType
+from agentmart.ordering.states import OPEN, Change, OrderState, OrderType, Side
 from agentmart.resources.models import Resource
+
+
+def _amount() -> models.DecimalField:  # type: ignore[type-arg]
+    """Return a column for an amount of money: any sum that prices and limits can make."""
+    return models.DecimalField(max_digits=32, decimal_places=4, default=0)
 
 
 class OrderQuerySet(ScopedQuerySet["Order"]):
@@ -29,7 +34,8 @@ class Order(BaseModel):
     """A request to create, change or end a resource. Shared with the provider, so it carries copies of names."""
 
     type = models.CharField(max_length=20, choices=OrderType.choices)
-    state = models.CharField(max_length=20, choices=OrderState.choices)
+    subtype = models.CharField(max_length=20, choices=Change.choices, default=Change.NONE, blank=True)
+    state = models.CharField(max_length=20, choices=OrderState.choices, db_index=True)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="orders")
     customer_name = models.CharField(max_length=150)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="orders")
@@ -37,21 +43,42 @@ class Order(BaseModel):
     provider_customer_id = models.UUIDField(db_index=True)
     offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="orders")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, null=True, related_name="orders")
+    old_plan = models.ForeignKey(Plan, on_delete=models.PROTECT, null=True, related_name="+")
     resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="orders")
     resource_name = models.CharField(max_length=150)
     attributes = models.JSONField(default=dict)
     limits = models.JSONField(default=dict)
-    cost = models.DecimalField(max_digits=20, decimal_places=2, null=True)
+    slug = models.CharField(max_length=50, blank=True)
+    start_date = models.DateField(null=True)
+    callback_url = models.CharField(max_length=500, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    cost = models.DecimalField(max_digits=32, decimal_places=4, null=True)
+    fixed_price = _amount()
+    activation_price = _amount()
+    old_cost_estimate = _amount()
+    new_cost_estimate = models.DecimalField(max_digits=32, decimal_places=4, null=True)
     request_comment = models.TextField(blank=True)
+    termination_comment = models.TextField(blank=True)
     created_by_id = models.UUIDField(null=True)
     created_by_username = models.CharField(max_length=254, blank=True)
+    created_by_full_name = models.CharField(max_length=310, blank=True)
     consumer_reviewed_by = models.CharField(max_length=254, blank=True)
     consumer_reviewed_at = models.DateTimeField(null=True)
     consumer_rejection_comment = models.TextField(blank=True)
+    consumer_message = models.TextField(blank=True)
     provider_reviewed_by = models.CharField(max_length=254, blank=True)
     provider_reviewed_at = models.DateTimeField(null=True)
     provider_rejection_comment = models.TextField(blank=True)
+    provider_message = models.TextField(blank=True)
+    provider_message_url = models.CharField(max_length=500, blank=True)
+    auto_approved = models.BooleanField(default=False)
+    auto_approved_by_rule_id = models.UUIDField(null=True)
+    auto_approved_cost_limit = models.DecimalField(max_digits=32, decimal_places=4, null=True)
+    backend_id = models.CharField(max_length=255, blank=True)
+    output = models.TextField(blank=True)
     error_message = models.CharField(max_length=500, blank=True)
+    error_traceback = models.TextField(blank=True)
+    executing_since = models.DateTimeField(null=True)
     completed_at = models.DateTimeField(null=True)
 
     objects = OrderQuerySet.as_manager()
@@ -71,3 +98,74 @@ class Order(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.type} {self.resource_name} ({self.state})"
+
+    @property
+    def fulfilled_outside(self) -> bool:
+        """Return whether people carry the order out, and say so, instead of this installation."""
+        return self.offering.type == BASIC_TYPE
+
+
+class OrderCommentQuerySet(ScopedQuerySet["OrderComment"]):
+    """Comments, seen by both sides of the order."""
+
+    scope = ("customer_id", "provider_customer_id")
+
+
+class OrderComment(BaseModel):
+    """What one side says to the other about an order; never changed."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="comments")
+    customer_id = models.UUIDField(db_index=True)
+    provider_customer_id = models.UUIDField()
+    side = models.CharField(max_length=10)  # consumer | provider | operator
+    author_id = models.UUIDField(null=True)
+    author_name = models.CharField(max_length=254)
+    text = models.TextField()
+
+    objects = OrderCommentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "ordering_order_comment"
+
+    def __str__(self) -> str:
+        return f"{self.author_name}: {self.text[:40]}"
+
+
+class ApprovalRuleQuerySet(ScopedQuerySet["ApprovalRule"]):
+    """Rules, seen by those who answer for the customer that made them."""
+
+    def visible_to(self, actor: Actor) -> ApprovalRuleQuerySet:
+        """Return the rules the actor may see: a buyer's by its people, a provider's by those who sell."""
+        if actor.is_operator:
+            return self
+        buying = models.Q(side=Side.CONSUMER, customer_id__in=actor.customers_as(BUYERS))
+        selling = models.Q(side=Side.PROVIDER, customer_id__in=actor.customers_as(SELLERS))
+        return self.filter(buying | selling)
+
+
+class ApprovalRule(BaseModel):
+    """Orders that one side approves beforehand; an empty condition admits everything."""
+
+    side = models.CharField(max_length=10, choices=Side.choices)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+")  # whose rule it is
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="+")
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, null=True, related_name="+")
+    category = models.ForeignKey(Category, on_delete=models.CASCADE, null=True, related_name="+")
+    buyer_id = models.UUIDField(null=True)  # a provider's rule: for this customer
+    role = models.CharField(max_length=30, blank=True)  # a buyer's rule: placed by somebody of this role
+    cost_limit = models.DecimalField(max_digits=20, decimal_places=4, null=True)
+    enabled = models.BooleanField(default=True)
+    created_by_id = models.UUIDField(null=True)
+    created_by_username = models.CharField(max_length=254, blank=True)
+    created_by_full_name = models.CharField(max_length=310, blank=True)
+    modified_by_id = models.UUIDField(null=True)
+    modified_by_username = models.CharField(max_length=254, blank=True)
+    modified_by_full_name = models.CharField(max_length=310, blank=True)
+
+    objects = ApprovalRuleQuerySet.as_manager()
+
+    class Meta:
+        db_table = "ordering_approval_rule"
+
+    def __str__(self) -> str:
+        return f"{self.side} rule of {self.customer_id}"

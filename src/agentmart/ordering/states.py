@@ -1,4 +1,4 @@
-"""States and types of an order."""
+"""States, types and kinds of change of an order."""
 
 from django.db.models import TextChoices
 
@@ -9,12 +9,24 @@ class OrderType(TextChoices):
     CREATE = "Create"
     UPDATE = "Update"
     TERMINATE = "Terminate"
+    RESTORE = "Restore"
+
+
+class Change(TextChoices):
+    """What an order of type Update changes (`order_subtype`)."""
+
+    NONE = ""
+    PLAN = "switch_plan"
+    LIMITS = "update_limits"
+    OPTIONS = "update_options"
 
 
 class OrderState(TextChoices):
     """Where an order stands, by Waldur's names."""
 
     PENDING_CONSUMER = "pending-consumer"
+    PENDING_PROJECT = "pending-project"  # the project has not started yet
+    PENDING_START_DATE = "pending-start-date"
     PENDING_PROVIDER = "pending-provider"
     EXECUTING = "executing"
     DONE = "done"
@@ -23,26 +35,35 @@ class OrderState(TextChoices):
     REJECTED = "rejected"
 
 
-PENDING = (OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER)
-OPEN = (*PENDING, OrderState.EXECUTING)
+class Side(TextChoices):
+    """A side of a sale."""
+
+    CONSUMER = "consumer"
+    PROVIDER = "provider"
+
+
+PC, PJ, PS, PP, EX, DO, ER, CA, RE = OrderState
+
+PENDING = (PC, PJ, PS, PP)
+OPEN = (*PENDING, EX)
+WAITING = (PJ, PS)
+"""States that end by themselves, when their day comes."""
 
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.PENDING_CONSUMER: frozenset(
-        {OrderState.PENDING_PROVIDER, OrderState.EXECUTING, OrderState.REJECTED, OrderState.CANCELED}
-    ),
-    OrderState.PENDING_PROVIDER: frozenset({OrderState.EXECUTING, OrderState.REJECTED, OrderState.CANCELED}),
-    OrderState.EXECUTING: frozenset({OrderState.DONE, OrderState.ERRED}),
-    OrderState.ERRED: frozenset({OrderState.EXECUTING}),
-    OrderState.DONE: frozenset(),
-    OrderState.CANCELED: frozenset(),
-    OrderState.REJECTED: frozenset(),
+    PC: frozenset({PJ, PS, PP, EX, RE, CA}),
+    PJ: frozenset({PS, PP, EX, RE, CA}),
+    PS: frozenset({PJ, PP, EX, RE, CA}),
+    PP: frozenset({EX, RE, CA}),
+    EX: frozenset({DO, ER, CA}),
+    ER: frozenset({EX}),
+    DO: frozenset(),
+    CA: frozenset(),
+    RE: frozenset(),
 }
 
 STATE_NAMES: dict[str, tuple[str, ...]] = {
     **{state.value: (state.value,) for state in OrderState},
     "pending-approval": PENDING,
-    "pending-project": (),
-    "pending-start-date": (),
     "failed": (OrderState.ERRED,),
     "cancelled": (OrderState.CANCELED,),
     "draft": (),

@@ -38,8 +38,19 @@ class Resource(BaseModel):
     flow_version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, null=True, related_name="+")
     runtime = models.CharField(max_length=30, blank=True)
     name = models.CharField(max_length=150)
-    state = models.CharField(max_length=20, choices=ResourceState.choices, default=ResourceState.CREATING)
+    description = models.TextField(blank=True)
+    state = models.CharField(
+        max_length=20, choices=ResourceState.choices, default=ResourceState.CREATING, db_index=True
+    )
     paused = models.BooleanField(default=False)
+    downscaled = models.BooleanField(default=False)
+    attributes = models.JSONField(default=dict)  # what the buyer said when ordering
+    limits = models.JSONField(default=dict)  # component type → ordered quantity
+    options = models.JSONField(default=dict)
+    backend_id = models.CharField(max_length=255, blank=True)
+    end_date = models.DateField(null=True, db_index=True)  # the last day; its end is ordered after it
+    end_date_requested_by = models.CharField(max_length=254, blank=True)
+    end_date_updated_at = models.DateTimeField(null=True)
     error_message = models.CharField(max_length=500, blank=True)
     activated_at = models.DateTimeField(null=True)
     terminated_at = models.DateTimeField(null=True)
@@ -65,12 +76,13 @@ class PlanPeriodQuerySet(ScopedQuerySet["PlanPeriod"]):
 
 
 class PlanPeriod(BaseModel):
-    """The time a resource ran under one plan, half-open; what the base fee is prorated by."""
+    """The time a resource ran under one plan with the same limits, half-open; what fees are prorated by."""
 
     resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="plan_periods")
     customer_id = models.UUIDField(db_index=True)
     provider_customer_id = models.UUIDField()
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    limits = models.JSONField(default=dict)  # what was ordered by limit in this time
     start = models.DateTimeField()
     end = models.DateTimeField(null=True)
 
@@ -107,6 +119,10 @@ class AgentConfig(BaseModel):
     name = models.CharField(max_length=150)
     tweaks = models.JSONField(default=dict)
     tweakable = models.JSONField(default=list)  # what the version exposes, as contracts.grants.Tweakable
+    follows_latest = models.BooleanField(default=False)  # take every version the offering moves on to?
+    allowed_origins = models.JSONField(default=list)
+    widget = models.JSONField(default=dict)
+    budget = models.JSONField(default=dict)
 
     objects = AgentConfigQuerySet.as_manager()
 

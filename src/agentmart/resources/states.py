@@ -19,7 +19,7 @@ C, K, E, U, T, X = ResourceState
 TRANSITIONS: dict[ResourceState, frozenset[ResourceState]] = {
     C: frozenset({K, E, X}),
     K: frozenset({U, T, E}),
-    E: frozenset({C, K, T}),
+    E: frozenset({C, K, T}),  # a repeated creation, a provider's word, its end
     U: frozenset({K, E}),
     T: frozenset({X, E}),
     X: frozenset(),
