@@ -1,4 +1,4 @@
-"""Makes docs/permissions.md from the one permission matrix: `.venv/bin/python -m scripts.permissions_page > docs/permissions.md`."""
+"""Makes docs/permissions.md from the one permission matrix (`python -m scripts.permissions_page`)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ HEAD = """\
 # Who may do what
 
 This page is made by `.venv/bin/python -m scripts.permissions_page > docs/permissions.md` from the one matrix in
-`src/agentmart/identity/permissions.py`; a test compares them, and `tests/web/test_roles.py` tries every operation by every
-role on its own and on foreign objects.
+`src/agentmart/identity/permissions.py`; a test compares them, and `tests/web/test_roles.py` tries every operation
+by every role on its own and on foreign objects.
 
-Operators: **St**aff, **Su**pport, **Fi**nance, **Ca**talog manager; they act everywhere. A buyer's customer: **CO** owner, **CM** manager,
-**CS** support; its projects: **PA** admin, **PM** manager, **Pm** member. A provider's customer: **PO** owner, **OM** offering manager. These
-act in their own customer or project only; the rights of several roles add up.
+Operators act everywhere: **St**aff, **Su**pport, **Fi**nance, **Ca**talog manager. The others act in their own
+customer or project, and the rights of several roles add up: **CO** owner, **CM** manager, **CS** support of a buyer's
+customer; **PA** admin, **PM** manager, **Pm** member of a project; **PO** owner of a provider's customer, **OM**
+offering manager.
 
 """
 
