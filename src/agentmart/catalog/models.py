@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from datetime import date
+from typing import Any, TypeVar
 
 from django.db import models
+from django.db.models import Func, Value
 
 from agentmart.agents.models import Agent, FlowVersion
 from agentmart.catalog.states import OfferingState
 from agentmart.identity.models import SELLERS, Customer
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, ScopedQuerySet
+from agentmart.kit.ids import new_id
 
 AGENT_TYPE = "GSVAgents.Agent"
 BASIC_TYPE = "Marketplace.Basic"
 TYPES = {"gsvagents.agent": AGENT_TYPE, "agentmart.agent": AGENT_TYPE, "marketplace.basic": BASIC_TYPE}
 
+
+HELD_STATES = (OfferingState.ACTIVE, OfferingState.PAUSED, OfferingState.UNAVAILABLE)
+"""States in which whoever has a resource of an offering sees it, shared or not."""
 
 M = TypeVar("M", bound=models.Model)
 
@@ -28,11 +34,30 @@ class PublicQuerySet(ScopedQuerySet[M]):
         return self
 
 
+class CategoryGroup(BaseModel):
+    """Shelves that stand together."""
+
+    title = models.CharField(max_length=150)
+    description = models.TextField(blank=True)
+
+    objects = PublicQuerySet["CategoryGroup"].as_manager()
+
+    class Meta:
+        db_table = "catalog_category_group"
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class Category(BaseModel):
     """A shelf of the catalogue."""
 
     title = models.CharField(max_length=150)
     description = models.TextField(blank=True)
+    icon = models.CharField(max_length=500, blank=True)  # the address of a picture
+    default_vm_category = models.BooleanField(default=False)
+    default_volume_category = models.BooleanField(default=False)
+    group = models.ForeignKey(CategoryGroup, on_delete=models.PROTECT, null=True, related_name="categories")
 
     objects = PublicQuerySet["Category"].as_manager()
 
@@ -60,7 +85,7 @@ class ServiceProvider(BaseModel):
 
 
 class OfferingQuerySet(ScopedQuerySet["Offering"]):
-    """Offerings: active ones are for everybody, paused ones for holders, the rest for providers and operators."""
+    """Offerings: active ones for everybody, stopped ones for who holds one, the rest for providers and operators."""
 
     def visible_to(self, actor: Actor) -> OfferingQuerySet:
         """Return the offerings the actor may see."""
@@ -71,7 +96,7 @@ class OfferingQuerySet(ScopedQuerySet["Offering"]):
         if actor.is_anonymous:
             return self.filter(public)
         held = Offering.objects.filter(
-            state=OfferingState.PAUSED, resources__customer_id__in=actor.customer_ids
+            state__in=HELD_STATES, resources__customer_id__in=actor.customer_ids
         ).values("id")
         return self.filter(public | mine | models.Q(id__in=held))
 
@@ -95,10 +120,30 @@ class Offering(BaseModel):
     paused_reason = models.CharField(max_length=300, blank=True)
     shared = models.BooleanField(default=True)
     billable = models.BooleanField(default=True)
+    full_description = models.TextField(blank=True)
+    vendor_details = models.TextField(blank=True)
+    getting_started = models.TextField(blank=True)
+    integration_guide = models.TextField(blank=True)
+    privacy_policy_link = models.CharField(max_length=500, blank=True)
+    helpdesk_url = models.CharField(max_length=500, blank=True)
+    documentation_url = models.CharField(max_length=500, blank=True)
+    access_url = models.CharField(max_length=500, blank=True)
+    attributes = models.JSONField(default=dict)
+    options = models.JSONField(default=dict)  # {order, options}: what an order says besides plan and limits
+    resource_options = models.JSONField(default=dict)  # the same for what a resource may be changed by
     plugin_options = models.JSONField(default=dict)
+    backend_metadata = models.JSONField(default=dict)
+    country = models.CharField(max_length=2, blank=True)
+    latitude = models.FloatField(null=True)
+    longitude = models.FloatField(null=True)
+    backend_id = models.CharField(max_length=255, blank=True)
+    tags = models.JSONField(default=list)
+    image = models.UUIDField(null=True)  # of OfferingPicture
+    thumbnail = models.UUIDField(null=True)
     agent = models.OneToOneField(Agent, on_delete=models.PROTECT, null=True, related_name="offering")
     flow_version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, null=True, related_name="+")
-    custom_code = models.BooleanField(default=False)  # of flow_version, which only its provider may read
+    version = models.PositiveIntegerField(null=True)  # of flow_version, which only its provider may read
+    custom_code = models.BooleanField(default=False)  # of flow_version
 
     objects = OfferingQuerySet.as_manager()
 
@@ -114,12 +159,39 @@ class Offering(BaseModel):
         return bool(self.plugin_options.get("require_provider_approval", self.type == BASIC_TYPE))
 
 
+class OfferingPrivate(models.Model):
+    """What of an offering only its provider and the operators may read."""
+
+    offering = models.OneToOneField(
+        Offering, on_delete=models.CASCADE, primary_key=True, related_name="private"
+    )
+    customer_id = models.UUIDField(db_index=True)
+    secret_options = models.JSONField(default=dict)
+    service_attributes = models.JSONField(default=dict)
+    backend_id_rules = models.JSONField(default=dict)
+    revision = models.JSONField(default=dict)  # what waits for an operator: version_id, version, details
+    review_comment = models.CharField(max_length=500, blank=True)
+
+    objects = ScopedQuerySet["OfferingPrivate"].as_manager()
+
+    class Meta:
+        db_table = "catalog_offering_private"
+
+    def __str__(self) -> str:
+        return f"private part of {self.offering_id}"
+
+
 class CatalogQuerySet(ScopedQuerySet[M]):
     """Parts of offerings, seen with them."""
 
     def visible_to(self, actor: Actor) -> CatalogQuerySet[M]:
         """Return the parts of the offerings the actor may see."""
         return self.filter(offering__in=Offering.objects.visible_to(actor))
+
+
+def _quantity() -> models.DecimalField[Any, Any]:
+    """Return a column for an amount of something measured, empty where nothing is said."""
+    return models.DecimalField(max_digits=30, decimal_places=10, null=True)
 
 
 class OfferingComponent(BaseModel):
@@ -131,6 +203,15 @@ class OfferingComponent(BaseModel):
     measured_unit = models.CharField(max_length=30, blank=True)
     billing_type = models.CharField(max_length=10)  # fixed | usage | limit | one | few
     is_builtin = models.BooleanField(default=False)
+    description = models.TextField(blank=True)
+    article_code = models.CharField(max_length=30, blank=True)
+    limit_period = models.CharField(max_length=10, blank=True)  # month | quarterly | annual | total
+    limit_amount = _quantity()
+    min_value = _quantity()
+    max_value = _quantity()
+    max_available_limit = _quantity()
+    default_limit = _quantity()
+    is_boolean = models.BooleanField(default=False)
 
     objects = CatalogQuerySet["OfferingComponent"].as_manager()
 
@@ -144,6 +225,19 @@ class OfferingComponent(BaseModel):
         return self.type
 
 
+class PlanQuerySet(CatalogQuerySet["Plan"]):
+    """Plans: those that wait for review are seen by the provider and the operators."""
+
+    def visible_to(self, actor: Actor) -> PlanQuerySet:
+        """Return the plans the actor may see."""
+        if actor.is_operator:
+            return self
+        seen = self.filter(offering__in=Offering.objects.visible_to(actor))
+        return seen.filter(
+            models.Q(pending=False) | models.Q(offering__customer_id__in=actor.customers_as(SELLERS))
+        )
+
+
 class Plan(BaseModel):
     """A way to buy an offering: prices per component and limits."""
 
@@ -155,9 +249,15 @@ class Plan(BaseModel):
     currency = models.CharField(max_length=3)
     limits = models.JSONField(default=dict)
     archived = models.BooleanField(default=False)
+    pending = models.BooleanField(
+        default=False
+    )  # archived until an operator has approved the revision it is of
     max_amount = models.PositiveIntegerField(null=True)
+    article_code = models.CharField(max_length=30, blank=True)
+    billing_mode = models.CharField(max_length=10, default="inherit")  # inherit | limit | usage
+    backend_id = models.CharField(max_length=255, blank=True)
 
-    objects = CatalogQuerySet["Plan"].as_manager()
+    objects = PlanQuerySet.as_manager()
 
     class Meta:
         db_table = "catalog_plan"
@@ -166,16 +266,42 @@ class Plan(BaseModel):
         return self.name
 
 
+class PlanComponentQuerySet(CatalogQuerySet["PlanComponent"]):
+    """Prices, seen with their plans."""
+
+    def visible_to(self, actor: Actor) -> PlanComponentQuerySet:
+        """Return the prices the actor may see."""
+        return self if actor.is_operator else self.filter(plan__in=Plan.objects.visible_to(actor))
+
+
+class NextNumber(Func):
+    """The next number of the plan components' sequence."""
+
+    function = "nextval"
+    output_field = models.BigIntegerField()
+
+    def __init__(self, name: str = "catalog_plan_component_number_seq") -> None:
+        super().__init__(Value(name))
+
+
 class PlanComponent(BaseModel):
-    """The price of one component in one plan, in the form of `billing.rating` (`price_to_json`)."""
+    """The price of one component in one plan, in the form of `billing.rating` (`price_to_json`).
+
+    `price` is in force until `next_from`, `next_price` from that day on. What was in force when is told by
+    `PlanPrice`, which bills are made of.
+    """
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="components")
     component = models.ForeignKey(OfferingComponent, on_delete=models.PROTECT, related_name="prices")
     offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="+")
+    number = models.BigIntegerField(unique=True, db_default=NextNumber(), editable=False)
     amount = models.PositiveIntegerField(default=0)
     price = models.JSONField(default=dict)
+    next_amount = models.PositiveIntegerField(null=True)
+    next_price = models.JSONField(null=True)
+    next_from = models.DateField(null=True)
 
-    objects = CatalogQuerySet["PlanComponent"].as_manager()
+    objects = PlanComponentQuerySet.as_manager()
 
     class Meta:
         db_table = "catalog_plan_component"
@@ -183,3 +309,64 @@ class PlanComponent(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.plan_id} {self.component_id}"
+
+    def price_on(self, day: date) -> dict[str, Any]:
+        """Return the price in force on a day from now on (for days gone by ask `selectors.prices_for`)."""
+        changed = self.next_from is not None and day >= self.next_from
+        price: dict[str, Any] = self.next_price if changed else self.price  # type: ignore[assignment]
+        return price
+
+
+class PlanPriceQuerySet(ScopedQuerySet["PlanPrice"]):
+    """Versions of prices, seen with their plans."""
+
+    def visible_to(self, actor: Actor) -> PlanPriceQuerySet:
+        """Return the versions the actor may see."""
+        if actor.is_operator:
+            return self
+        return self.filter(plan_component__in=PlanComponent.objects.visible_to(actor))
+
+
+class PlanPrice(models.Model):
+    """One version of a price: in force from a first of a month on, until a later one is. Never changed.
+
+    Of several for the same day the one written last counts.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    plan_component = models.ForeignKey(PlanComponent, on_delete=models.CASCADE, related_name="versions")
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="+")
+    valid_from = models.DateField()
+    price = models.JSONField()
+    created = models.DateTimeField()
+
+    objects = PlanPriceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "catalog_plan_price"
+        indexes = (
+            models.Index(fields=["plan_component", "valid_from", "id"], name="catalog_plan_price_in_force"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.plan_component_id} from {self.valid_from}"
+
+
+class OfferingPicture(models.Model):
+    """The picture of an offering."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="pictures")
+    kind = models.CharField(max_length=10)  # image | thumbnail
+    content_type = models.CharField(max_length=30)
+    data = models.BinaryField()
+    created = models.DateTimeField()
+
+    objects = CatalogQuerySet["OfferingPicture"].as_manager()
+
+    class Meta:
+        db_table = "catalog_offering_picture"
+        constraints = (models.UniqueConstraint(fields=["offering", "kind"], name="offering_picture_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.offering_id}"
