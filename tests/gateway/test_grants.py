@@ -165,6 +165,28 @@ async def test_without_ears_nothing_is_trusted(
     assert database.reads == 3
 
 
+async def test_without_ears_a_long_read_is_not_joined(
+    store: Store, database: CountingDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaf = Grants(database, ttl=60.0, unknown_ttl=60.0)
+    grant = make_grant()
+    await store.publish(grant)
+    database.pause = asyncio.Event()
+    first = asyncio.create_task(deaf.find(grant.key_id))
+    await eventually(lambda: reads(database, 1))
+    await store.publish(replace(grant, state=GrantState.REVOKED))
+    monkeypatch.setattr(grants_module, "HEARTBEAT_SECONDS", -1.0)  # the first read is old now
+    second = asyncio.create_task(deaf.find(grant.key_id))
+    await eventually(lambda: reads(database, 2))
+    database.pause.set()
+    _, found = await asyncio.gather(first, second)
+    assert found is not None and found.state == GrantState.REVOKED
+
+
+async def reads(database: CountingDatabase, count: int) -> bool:
+    return database.reads == count
+
+
 async def test_trust_ends_with_the_heartbeat(
     database: CountingDatabase, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

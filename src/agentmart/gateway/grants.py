@@ -85,7 +85,7 @@ class Grants:
         self._unknown_ttl = unknown_ttl
         self._cache_size = cache_size
         self._cache: OrderedDict[UUID, tuple[Grant | None, float]] = OrderedDict()
-        self._reads: dict[UUID, asyncio.Task[Grant | None]] = {}
+        self._reads: dict[UUID, tuple[float, asyncio.Task[Grant | None]]] = {}  # with when each began
         self._trusted_until = 0.0
         self._changes = 0
         self._listener: asyncio.Task[None] | None = None
@@ -112,10 +112,12 @@ class Grants:
             if known is not None and monotonic() < known[1]:
                 self._cache.move_to_end(key_id)
                 return known[0]
-        read = self._reads.get(key_id)
-        if read is None:
+        now = monotonic()
+        began, read = self._reads.get(key_id, (0.0, None))
+        # Unheard changes do not end a read under way: a long one tells what was, so it is not joined.
+        if read is None or (not self.trusted and now - began > HEARTBEAT_SECONDS):
             read = asyncio.create_task(self._read(key_id))
-            self._reads[key_id] = read
+            self._reads[key_id] = (now, read)
             read.add_done_callback(lambda done: self._forget_read(key_id, done))
         return await asyncio.shield(read)
 
@@ -136,7 +138,7 @@ class Grants:
         return grant
 
     def _forget_read(self, key_id: UUID, read: asyncio.Task[Grant | None]) -> None:
-        if self._reads.get(key_id) is read:
+        if self._reads.get(key_id, (0.0, None))[1] is read:
             del self._reads[key_id]
         if not read.cancelled():
             read.exception()  # every waiter may have left; the failure was logged
