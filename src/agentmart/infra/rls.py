@@ -1,7 +1,8 @@
 """Row-level security: the policies tables carry, as migration operations.
 
-The application sets `agentmart.customer_ids` (comma-separated UUIDs) or `agentmart.system` = `on` with SET LOCAL
-(see `tenancy`). Unset means no rows: `current_setting(…, true)` is then NULL or empty.
+The application sets `agentmart.customer_ids` (comma-separated UUIDs), `agentmart.user_id` and, for operators and
+jobs, `agentmart.system` = `on` with SET LOCAL (see `tenancy`). Unset means no rows:
+`current_setting(…, true)` is then NULL or empty.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from django.db.migrations.operations import RunSQL
 from agentmart.contracts.tables import APP_ROLE, GATEWAY_PRIVILEGES, GATEWAY_ROLE
 
 _MINE = "ANY (string_to_array(NULLIF(current_setting('agentmart.customer_ids', true), ''), ',')::uuid[])"
+_ME = "NULLIF(current_setting('agentmart.user_id', true), '')::uuid"
 _SYSTEM = "current_setting('agentmart.system', true) = 'on'"
 
 
@@ -29,6 +31,24 @@ def tenant(column: str = "customer_id") -> Policy:
     """Admit rows of the actor's own customers."""
     rule = f"{_SYSTEM} OR {column} = {_MINE}"
     return Policy("tenant", rule, rule)
+
+
+def personal(owner: str, column: str = "customer_id") -> Policy:
+    """Admit rows of the actor's own customers, and rows of no customer that belong to the person in `owner`."""
+    rule = f"{_SYSTEM} OR {column} = {_MINE} OR ({column} IS NULL AND {owner} = {_ME})"
+    return Policy("personal", rule, rule)
+
+
+def part_of(parent_table: str, parent_column: str, condition: str = "true") -> Policy:
+    """Admit rows that meet `condition` and whose parent row is admitted, for reading and writing."""
+    parent = f"SELECT 1 FROM {parent_table} p WHERE p.id = {parent_column}"  # noqa: S608
+    rule = f"{_SYSTEM} OR ({condition} AND EXISTS ({parent}))"
+    return Policy("part", rule, rule)
+
+
+def read_by_all() -> Policy:
+    """Let everybody read; only the system writes."""
+    return Policy("read_by_all", "true", _SYSTEM)
 
 
 def shared(buyer: str = "customer_id", provider: str = "provider_customer_id") -> Policy:

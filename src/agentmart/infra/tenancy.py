@@ -11,7 +11,7 @@ from agentmart.infra.actors import Actor, system_actor
 
 
 def enter(actor: Actor) -> None:
-    """Set the actor's tenants for the rest of the open transaction (SET LOCAL).
+    """Set the actor and their tenants for the rest of the open transaction (SET LOCAL).
 
     Raises TransactionManagementError outside one: the setting would not last, and nothing would be visible.
     """
@@ -20,8 +20,9 @@ def enter(actor: Actor) -> None:
     ids = ",".join(sorted(str(customer_id) for customer_id in actor.customer_ids))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('agentmart.customer_ids', %s, true), set_config('agentmart.system', %s, true)",
-            [ids, "on" if actor.is_operator else "off"],
+            "SELECT set_config('agentmart.customer_ids', %s, true), set_config('agentmart.system', %s, true), "
+            "set_config('agentmart.user_id', %s, true)",
+            [ids, "on" if actor.is_operator else "off", str(actor.user_id or "")],
         )
 
 
