@@ -1,4 +1,4 @@
-"""The description of the API is made from the code, without a warning, and names every address."""
+"""The description of the API is made from the code, without a warning, names every address and what goes in and out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,48 @@ from contextlib import redirect_stderr
 from typing import Any
 
 import pytest
+from django.contrib.admindocs.views import simplify_regex
 from django.core.management import call_command
 from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
 
+from agentmart.infra.rest import ApiViewSet
 from agentmart.web.urls import router
 
 pytestmark = pytest.mark.django_db
+
+Description = dict[str, Any]
+METHODS = ("get", "put", "post", "delete", "patch", "head")
+
+
+@pytest.fixture(scope="module")
+def described(django_db_setup: None) -> Description:
+    """The description as it is served, to anybody."""
+    answer = Client().get("/api/schema", headers={"Accept": "application/vnd.oai.openapi+json"})
+    assert answer.status_code == 200
+    found: Description = answer.json()
+    return found
+
+
+def routes() -> set[tuple[str, str, str]]:
+    """Every (path, method, action) of the router, HEAD left out."""
+    found = set()
+    for pattern in router.urls:
+        path = simplify_regex(str(pattern.pattern)).replace("<", "{").replace(">", "}")
+        for method, action in pattern.callback.actions.items():
+            if method != "head":
+                found.add((f"/api{path}", method, action))
+    return found
+
+
+def viewsets() -> set[type[ApiViewSet]]:
+    """Every viewset of the router."""
+    return {pattern.callback.cls for pattern in router.urls}
+
+
+def parameters(operation: Description) -> dict[str, Description]:
+    """The parameters that an operation itself lists, by name."""
+    return {given["name"]: given for given in operation["parameters"] if "name" in given}
 
 
 def test_the_description_is_made_without_errors_or_warnings() -> None:
@@ -25,21 +60,104 @@ def test_the_description_is_made_without_errors_or_warnings() -> None:
     assert "openapi: 3." in made.getvalue()
 
 
-def test_the_description_is_served_to_everybody_and_names_every_route() -> None:
-    answer = Client().get("/api/schema", headers={"Accept": "application/vnd.oai.openapi+json"})
-    assert answer.status_code == 200
-    described: dict[str, Any] = answer.json()
-    offered = {
-        (method, callback.actions[method])
-        for callback in (pattern.callback for pattern in router.urls)
-        for method in callback.actions
-        if method != "head"
+def test_every_route_and_method_is_described_once(described: Description) -> None:
+    operations = {
+        (path, method)
+        for path, item in described["paths"].items()
+        for method in METHODS
+        if method in item and method != "head"
     }
-    operations = [
-        (method, operation) for path in described["paths"].values() for method, operation in path.items()
+    assert {(path, method) for path, method, _ in routes()} - operations == set()
+    names = [
+        item[method]["operationId"]
+        for item in described["paths"].values()
+        for method in METHODS
+        if method in item
     ]
-    assert {method for method, _ in offered} == {method for method, _ in operations}
-    assert len(operations) >= len(router.urls)
+    assert len(names) == len(set(names))
+    assert {"marketplace_orders_approve_by_provider", "customers_count", "users_me"} <= set(names)
+
+
+def test_every_operation_names_its_errors_with_the_one_schema(described: Description) -> None:
+    shared = described["components"]["responses"]
+    by_status = {"400": "BadRequest", "401": "NotAuthenticated", "403": "PermissionDenied"}
+    for path, method, _ in routes():
+        responses = described["paths"][path][method]["responses"]
+        for status, name in by_status.items():
+            assert responses[status] == {"$ref": f"#/components/responses/{name}"}, (path, method, status)
+        assert ("404" in responses) or "{" not in path, (path, method)
+        assert ("409" in responses) == (method in ("post", "put", "patch", "delete")), (path, method)
+        assert ("413" in responses) == ("415" in responses) == (method in ("post", "put", "patch")), path
+        assert [status for status in responses if status.startswith("2")], (path, method)
+    for name in ("NotAuthenticated", "PermissionDenied", "NotFound", "Conflict", "TooLarge"):
+        assert shared[name]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
+    assert described["components"]["schemas"]["Error"]["required"] == ["detail"]
+
+
+def test_a_list_names_its_parameters_headers_and_count(described: Description) -> None:
+    orders = described["paths"]["/api/marketplace-orders/"]
+    given = parameters(orders["get"])
+    assert {"page", "page_size", "field", "o", "state", "customer_uuid"} <= set(given)
+    assert "pending-provider" in given["state"]["schema"]["items"]["enum"]
+    assert {"created", "-created"} <= set(given["o"]["schema"]["items"]["enum"])
+    assert "marketplace_resource_uuid" in given["field"]["schema"]["items"]["enum"]
+    assert {"X-Result-Count", "Link", "X-Request-Id", "Warning"} <= set(
+        orders["get"]["responses"]["200"]["headers"]
+    )
+    assert orders["head"]["operationId"] == "marketplace_orders_count"
+    assert "content" not in orders["head"]["responses"]["200"]
+    assert "X-Result-Count" in orders["head"]["responses"]["200"]["headers"]
+
+
+def test_every_list_has_a_count_and_every_detail_a_tag(described: Description) -> None:
+    for path, method, action in routes():
+        item = described["paths"][path]
+        if action == "list":
+            assert "X-Result-Count" in item["head"]["responses"]["200"]["headers"], path
+        if action == "retrieve":
+            assert "ETag" in item[method]["responses"]["200"]["headers"], path
+            assert item[method]["responses"]["304"], path
+            assert {"$ref": "#/components/parameters/IfNoneMatch"} in item[method]["parameters"], path
+
+
+def test_every_post_takes_an_idempotency_key(described: Description) -> None:
+    for path, method, _ in routes():
+        named = {"$ref": "#/components/parameters/IdempotencyKey"} in described["paths"][path][method][
+            "parameters"
+        ]
+        assert named == (method == "post"), (path, method)
+
+
+def test_making_a_row_is_201_and_deleting_one_204(described: Description) -> None:
+    for path, method, action in routes():
+        responses = described["paths"][path][method]["responses"]
+        if action == "create":
+            assert "201" in responses, path
+        if action == "destroy":
+            assert "content" not in responses["204"], path
+
+
+def test_public_addresses_say_so(described: Description) -> None:
+    paths = described["paths"]
+    assert {} in paths["/api/marketplace-categories/"]["get"]["security"]
+    assert paths["/api/invoices/"]["get"]["security"] == [{"token": []}]
     assert described["components"]["securitySchemes"]["token"]["name"] == "Authorization"
-    relation = described["components"]["schemas"]["Project"]["properties"]["customer"]
-    assert relation == {"type": "string", "format": "uri"}
+
+
+def test_a_relation_is_an_address_and_a_uuid_is_hex(described: Description) -> None:
+    project = described["components"]["schemas"]["Project"]
+    assert project["properties"]["customer"] == {"type": "string", "format": "uri"}
+    assert project["properties"]["uuid"] == {
+        "type": "string",
+        "pattern": "^[0-9a-f]{32}$",
+        "readOnly": True,
+    }
+    assert "required" not in project
+    assert described["components"]["schemas"]["ProjectRequest"]["required"] == ["name", "customer"]
+
+
+def test_declarations_name_actions_that_exist() -> None:
+    for viewset in viewsets():
+        for name in ("bodies", "answers", "queries"):
+            unknown = [action for action in getattr(viewset, name) if not hasattr(viewset, action)]
+            assert unknown == [], (viewset.__name__, name)

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from agentmart.contracts.environment import environment
 from agentmart.contracts.runtimes import new_runtime, runtime_parameters
+from agentmart.infra import openapi
 
 ENV = environment()
 
@@ -116,7 +117,7 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_PAGINATION_CLASS": "agentmart.infra.pagination.Pagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "agentmart.infra.schema.ApiSchema",
     "EXCEPTION_HANDLER": "agentmart.web.errors.handle",
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
@@ -131,6 +132,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "APPEND_COMPONENTS": openapi.COMPONENTS,
+    # Choices stay with their fields: the same word is another set of states elsewhere.
+    "POSTPROCESSING_HOOKS": ["agentmart.infra.schema.add_counts"],
 }
 
 # -- the product's own settings

@@ -1,124 +1,70 @@
-"""What every endpoint shares: login and tenancy, lists, relations by URL or uuid, chosen fields."""
+"""What every endpoint shares: login and tenancy, lists, bodies, answers, conditional and repeated requests."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import UUID
 
-from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Model, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import exceptions, serializers, viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from agentmart.infra import clock, tenancy
-from agentmart.infra.actors import ANONYMOUS, Actor
+from agentmart.infra.actors import Actor
+from agentmart.infra.fields import (
+    ApiSerializer,
+    HexUUIDField,
+    JsonObject,
+    Relation,
+    actor_of,
+    is_strict,
+    parse_uuid,
+)
+from agentmart.infra.filters import (
+    FLAGS,
+    BadFilter,
+    Filter,
+    by_choice,
+    by_exact,
+    by_flag,
+    by_moment,
+    by_number,
+    by_text,
+    by_uuid,
+    by_words,
+    fold,
+)
 from agentmart.infra.parsers import check, text_problem
 
+__all__ = [
+    "FLAGS",
+    "ApiSerializer",
+    "ApiViewSet",
+    "BadFilter",
+    "Filter",
+    "HexUUIDField",
+    "JsonObject",
+    "Relation",
+    "TenantView",
+    "actor_of",
+    "by_choice",
+    "by_exact",
+    "by_flag",
+    "by_moment",
+    "by_number",
+    "by_text",
+    "by_uuid",
+    "by_words",
+    "fold",
+    "parse_uuid",
+]
+
 MAX_HINTS = 20
-LARGEST_NUMBER = Decimal(10) ** 18
-
-
-def parse_uuid(value: Any) -> UUID | None:
-    """Read a uuid from bare or dashed hex, or from the last segment of a path or URL; None if there is none."""
-    text = str(value).strip()
-    try:
-        if "/" in text:
-            text = urlsplit(text).path.rstrip("/").rsplit("/", 1)[-1]
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def actor_of(request: Request) -> Actor:
-    """Return who asks."""
-    return request.auth if isinstance(request.auth, Actor) else ANONYMOUS
-
-
-@extend_schema_field({"type": "string", "format": "uri"})
-class Relation(serializers.Field[Any, Any, Any, Any]):
-    """A related object: answered as URL, accepted as URL, path or uuid, among what the actor sees.
-
-    What the actor cannot see answers exactly like what does not exist.
-    """
-
-    default_error_messages = {
-        "does_not_exist": "Invalid hyperlink - Object does not exist.",
-        "incorrect": "Give the object's URL or uuid.",
-    }
-
-    def __init__(self, *, queryset: Any = None, view_name: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.queryset = queryset
-        self.view_name = view_name
-
-    def to_internal_value(self, data: Any) -> Model:
-        """Return the object that the URL or uuid names."""
-        uuid = parse_uuid(data) if isinstance(data, (str, UUID)) else None
-        if uuid is None:
-            self.fail("incorrect")
-        visible = self.queryset.visible_to(actor_of(self.context["request"]))
-        try:
-            found: Model = visible.get(pk=uuid)
-        except ObjectDoesNotExist:
-            self.fail("does_not_exist")
-        return found
-
-    def get_attribute(self, instance: Any) -> Any:
-        """Return the related id without loading the object."""
-        return getattr(instance, f"{self.source}_id", None) or super().get_attribute(instance)
-
-    def to_representation(self, value: Any) -> str:
-        """Return the absolute URL."""
-        key = value if isinstance(value, UUID) else value.pk
-        return reverse(self.view_name, kwargs={"uuid": key.hex}, request=self.context.get("request"))
-
-
-class HexUUIDField(serializers.UUIDField):
-    """A uuid as 32 lower-case hex digits; both forms are read."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(format="hex", **kwargs)
-
-
-class JsonObject(serializers.DictField):
-    """A JSON object that is kept as it came, up to `max_bytes`."""
-
-    def __init__(self, *, max_bytes: int = 16 * 1024, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.max_bytes = max_bytes
-
-    def to_internal_value(self, data: Any) -> dict[Any, Any]:
-        """Return the object; refuses what is none and what is too large."""
-        value: dict[Any, Any] = super().to_internal_value(data)
-        if len(json.dumps(value, default=str)) > self.max_bytes:
-            raise serializers.ValidationError(f"At most {self.max_bytes} bytes of JSON.")
-        return value
-
-
-class ApiSerializer(serializers.Serializer[Any]):
-    """A serializer whose answer can be cut to `?field=a&field=b`."""
-
-    def to_representation(self, instance: Any) -> dict[str, Any]:
-        """Return the chosen fields, all without a choice."""
-        data: dict[str, Any] = super().to_representation(instance)
-        request = self.context.get("request")
-        chosen = (
-            request.query_params.getlist("field") if request is not None and request.method == "GET" else []
-        )
-        if not chosen or (self.parent is not None and self.parent.parent is not None):
-            return data
-        return {name: value for name, value in data.items() if name in chosen}
 
 
 class TenantView(APIView):
@@ -148,7 +94,7 @@ class TenantView(APIView):
                 raise serializers.ValidationError({name: ["Null characters are not allowed."]})
             if known is not None and name not in known:
                 self.ignored.append(f"Unknown parameter ignored: {name}")
-        if known is not None and self.ignored and "handling=strict" in self.request.headers.get("Prefer", ""):
+        if known is not None and self.ignored and is_strict(self.request):
             unknown = sorted(set(self.request.query_params) - known)
             raise serializers.ValidationError({name: ["Unknown parameter."] for name in unknown})
 
@@ -158,6 +104,8 @@ class TenantView(APIView):
         hints = [f'299 agentmart "{_header_text(hint)}"' for hint in getattr(self, "ignored", ())]
         if hints:
             answer["Warning"] = ", ".join(hints[:MAX_HINTS])
+        if is_strict(self.request):
+            answer["Preference-Applied"] = "handling=strict"
         return answer
 
     @property
@@ -181,7 +129,8 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
 
     `filters` maps a query parameter to a function (queryset, values) → queryset; `orderings` a value of `o` to the
     column it sorts by. `bodies` and `answers` say, by action, which serializer reads the request and shows the
-    answer where that is not `serializer_class`; the description of the API is made from them.
+    answer where that is not `serializer_class`; `queries` the parameters of actions other than lists and details.
+    The description of the API is made from them (`infra.schema`).
     """
 
     lookup_field = "pk"
@@ -191,8 +140,14 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     orderings: Mapping[str, str] = {"created": "created"}
     ordering: tuple[str, ...] = ("-created", "id")
     bodies: Mapping[str, type[serializers.Serializer[Any]] | None] = {}
+    """By action: the serializer of the request's body, None for none; `update` is read like `partial_update`."""
     answers: Mapping[str, Any] = {}
-    """By action: a serializer class, None for no body, or (status, serializer class or None)."""
+    """By action: a serializer class (or an instance with many=True), None for no body, (status, one of these), or
+    a list of such pairs."""
+    queries: Mapping[str, Mapping[str, Any]] = {}
+    """By action: its query parameters, each with a Filter or a JSON schema; others are then noted as unknown."""
+    whole = False
+    """Whether the request must name every required key (PUT)."""
 
     def visible(self) -> QuerySet[Any]:
         """Return the rows the actor may see."""
@@ -208,9 +163,13 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
         """Return the query parameters of lists (filters, page) and single rows, None for other actions."""
         match self.action:
             case "list":
-                return frozenset({"field", "page", "page_size", "o", *self.filters})
+                return frozenset(
+                    {"field", "page", "page_size", "o", *self.filters, *self.queries.get("list", ())}
+                )
             case "retrieve":
-                return frozenset({"field"})
+                return frozenset({"field", *self.queries.get("retrieve", ())})
+            case name if name in self.queries:
+                return frozenset({"field", "page", "page_size", *self.queries[name]})
             case _:
                 return None
 
@@ -255,20 +214,31 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
             raise exceptions.NotFound
         return get_object_or_404(self.visible(), pk=uuid)
 
-    def body(
-        self, serializer_class: type[serializers.Serializer[Any]], *, partial: bool = False
-    ) -> dict[str, Any]:
-        """Return the validated request body; raises 400 with every field at fault.
+    def declared_body(self, action: str) -> type[serializers.Serializer[Any]] | None:
+        """Return the serializer that `bodies` names for an action, None where it reads no body."""
+        if action == "update" and action not in self.bodies:
+            action = "partial_update"
+        ordinary = self.serializer_class if action in ("create", "partial_update") else None
+        return self.bodies.get(action, ordinary)
 
-        `partial` lets keys of the body itself be left out; objects below them stay whole.
+    def body(
+        self, serializer_class: type[serializers.Serializer[Any]] | None = None, *, partial: bool = False
+    ) -> dict[str, Any]:
+        """Return the request body, validated by what `bodies` names for the action; raises 400 by field.
+
+        `partial` lets keys of the body itself be left out (not of a PUT); objects below them stay whole.
         """
-        serializer = serializer_class(data=self.payload, context=self.get_serializer_context())
-        if partial:
+        chosen = serializer_class or self.declared_body(self.action)
+        assert chosen is not None, f"{type(self).__name__}.bodies names no serializer for {self.action}"
+        serializer = chosen(data=self.payload, context=self.get_serializer_context())
+        if partial and not self.whole:
             for field in serializer.fields.values():
                 field.required, field.default = False, serializers.empty
         serializer.is_valid(raise_exception=True)
         writable = {name for name, field in serializer.fields.items() if not field.read_only}
         unknown = [name for name in self.payload if name not in writable]
+        if unknown and is_strict(self.request):
+            raise serializers.ValidationError({name: ["Unknown or read-only key."] for name in unknown})
         self.ignored += [f"Unknown or read-only key ignored: {name}" for name in unknown]
         return dict(serializer.validated_data)
 
@@ -296,120 +266,12 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
         """Return one row."""
         return self.answer(self.get_object())
 
-
-class BadFilter(ValueError):
-    """A filter's value cannot be read; says why, without the parameter's name."""
-
-
-def by_uuid(column: str) -> Any:
-    """Return a filter on a uuid column (URLs and paths are read too); a value that is no uuid is a 400."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        ids = [parse_uuid(value) for value in values]
-        if None in ids:
-            raise BadFilter("Enter a valid UUID.")
-        return rows.filter(**{f"{column}__in": ids})
-
-    return apply
-
-
-def by_text(column: str) -> Any:
-    """Return a filter on a part of a text, case ignored; several values mean any of them."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        wanted = Q()
-        for value in values:
-            wanted |= Q(**{f"{column}__icontains": value})
-        return rows.filter(wanted)
-
-    return apply
-
-
-def by_exact(column: str) -> Any:
-    """Return a filter on a whole text; several values mean any of them."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        return rows.filter(**{f"{column}__in": values})
-
-    return apply
-
-
-def by_words(*columns: str) -> Any:
-    """Return a filter on a part of any of several texts, case ignored (`query`)."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        wanted = Q()
-        for value in values:
-            for column in columns:
-                wanted |= Q(**{f"{column}__icontains": value})
-        return rows.filter(wanted)
-
-    return apply
-
-
-def by_moment(column: str, lookup: str = "gte") -> Any:
-    """Return a filter on a time: from it on (`gte`), or before it (`lt`); a day is its midnight UTC."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        for value in values:
-            try:
-                moment = datetime.fromisoformat(value)
-            except ValueError:
-                raise BadFilter("Enter a valid date/time.") from None
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            rows = rows.filter(**{f"{column}__{lookup}": moment})
-        return rows
-
-    return apply
-
-
-def by_number(column: str, lookup: str = "in") -> Any:
-    """Return a filter on a number: one of the values, or a bound (`gte`, `lte`)."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        try:
-            numbers = [Decimal(value) for value in values]
-        except InvalidOperation:
-            raise BadFilter("Enter a number.") from None
-        if any(not number.is_finite() or abs(number) >= LARGEST_NUMBER for number in numbers):
-            raise BadFilter("Enter a number.")
-        wanted: Any = numbers if lookup == "in" else numbers[-1]
-        return rows.filter(**{f"{column}__{lookup}": wanted})
-
-    return apply
-
-
-FLAGS = {"true": True, "1": True, "false": False, "0": False}
-
-
-def by_flag(column: str) -> Any:
-    """Return a filter on a yes/no column."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        if any(value.lower() not in FLAGS for value in values):
-            raise BadFilter("Must be a valid boolean.")
-        return rows.filter(**{f"{column}__in": [FLAGS[value.lower()] for value in values]})
-
-    return apply
-
-
-def fold(value: str) -> str:
-    """Return a choice as it is compared: case ignored; blank, underscore and hyphen equal."""
-    return value.strip().lower().replace(" ", "-").replace("_", "-")
-
-
-def by_choice(column: str, choices: Mapping[str, tuple[str, ...]]) -> Any:
-    """Return a filter on a state or type column; `choices` maps a folded name to the values it stands for."""
-
-    def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
-        wanted: list[str] = []
-        for value in values:
-            if fold(value) not in choices:
-                raise BadFilter(f"Select a valid choice. {value} is not one of the available choices.")
-            wanted += choices[fold(value)]
-        return rows.filter(**{f"{column}__in": wanted})
-
-    return apply
+    def update(self, request: Request, **kwargs: Any) -> Response:
+        """Replace what can be changed: like PATCH, with every required key demanded."""
+        self.whole = True
+        change: Any = getattr(self, "partial_update")  # noqa: B009 - only routed where a viewset has one
+        answer: Response = change(request, **kwargs)
+        return answer
 
 
 def _header_text(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.routers import SimpleRouter
 
 from agentmart.access.api import CustomerViewSet
 from agentmart.billing.api import InvoiceViewSet
@@ -19,11 +18,12 @@ from agentmart.catalog.api import (
 )
 from agentmart.identity.api import ProjectViewSet, UserViewSet
 from agentmart.infra.permissions import Anybody
+from agentmart.infra.routers import ApiRouter
 from agentmart.metering.api import CustomerAgentConfigViewSet
 from agentmart.ordering.api import OrderViewSet, ResourceViewSet
 from agentmart.web.home import home
 
-router = SimpleRouter()  # web.middleware completes addresses without the trailing slash
+router = ApiRouter()  # web.middleware completes addresses without the trailing slash
 router.register("users", UserViewSet, basename="user")
 router.register("customers", CustomerViewSet, basename="customer")
 router.register("projects", ProjectViewSet, basename="project")

@@ -1,0 +1,18 @@
+"""How viewsets become addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.routers import SimpleRouter
+
+
+class ApiRouter(SimpleRouter):
+    """Routes PUT only to viewsets that can change a row at all: `update` of the base stands on `partial_update`."""
+
+    def get_method_map(self, viewset: Any, method_map: Any) -> dict[str, str]:
+        """Return the methods of a route that the viewset has, by action."""
+        bound: dict[str, str] = super().get_method_map(viewset, method_map)
+        if bound.get("put") == "update" and not hasattr(viewset, "partial_update"):
+            del bound["put"]
+        return bound
