@@ -59,6 +59,7 @@ class GrantRow(models.Model):
     flow_version_id = models.UUIDField(null=True)
     runtime = models.CharField(max_length=30)
     deployment_id = models.CharField(max_length=64)
+    model = models.CharField(max_length=80, default="")
     scopes = models.JSONField(default=list)
     expires_at = models.DateTimeField(null=True)
     accept_until = models.DateTimeField(null=True)

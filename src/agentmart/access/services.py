@@ -144,6 +144,7 @@ def _facts(config: AgentConfig) -> dict[str, Any]:
         "flow_version_id": resource.flow_version_id,
         "runtime": resource.runtime,
         "deployment_id": resource.deployment_id,
+        "model": resource.offering.slug,
         "limits": plan_limits(resource.plan),
         "tweakable": config.tweakable,
         "tweaks": config.tweaks,

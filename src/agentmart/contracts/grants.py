@@ -76,4 +76,5 @@ class Grant:
         default_factory=dict
     )  # the buyer's settings: node → field → value
     accept_until: datetime | None = None  # end of a rotated key's overlap
+    model: str = ""  # what OpenAI's clients call the agent: the offering's slug
     version: int = 1

@@ -32,7 +32,7 @@ CACHE_SIZE = 20_000
 SELECT_GRANT = f"""
 SELECT key_id, key_sha256, kind, environment, state, customer_id, provider_customer_id, project_id, resource_id,
        config_id, offering_id, plan_id, flow_version_id, runtime, deployment_id, scopes, expires_at, accept_until,
-       limits, tweakable, tweaks, version
+       limits, tweakable, tweaks, version, model
 FROM {GRANT} WHERE key_id = $1
 """  # noqa: S608  the table's name is a constant
 
@@ -53,6 +53,7 @@ _PLAIN = (
     "expires_at",
     "accept_until",
     "version",
+    "model",
 )
 _scopes = msgspec.json.Decoder(list[str])
 _limits = msgspec.json.Decoder(Limits)
