@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 
+from agentmart.identity.states import InvitationState, Sending
 from agentmart.infra.actors import Actor, RoleGrant
 from agentmart.infra.models import BaseModel, ScopedQuerySet
 from agentmart.kit.ids import new_id
@@ -61,6 +63,17 @@ class User(AbstractUser):
     is_support = models.BooleanField(default=False)
     is_finance = models.BooleanField(default=False)
     is_catalog_manager = models.BooleanField(default=False)
+    native_name = models.CharField(max_length=150, blank=True)
+    job_title = models.CharField(max_length=150, blank=True)
+    organization = models.CharField(max_length=255, blank=True)
+    phone_number = models.CharField(max_length=255, blank=True)
+    description = models.TextField(blank=True)
+    preferred_language = models.CharField(max_length=10, blank=True)
+    notifications_enabled = models.BooleanField(default=True)
+    registration_method = models.CharField(max_length=50, default="default")
+    token_lifetime = models.PositiveIntegerField(
+        null=True
+    )  # seconds that a new login token lasts; null: for ever
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 
@@ -78,15 +91,46 @@ class User(AbstractUser):
         return frozenset(role for flag, role in OPERATOR_FLAGS.items() if getattr(self, flag))
 
 
-class ApiToken(BaseModel):
-    """A person's token for the REST API; only its SHA-256 is kept."""
+class TokenScope(models.TextChoices):
+    """What a token may do of what its person may."""
 
-    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="api_token")
+    ALL = "all"
+    READ = "read"  # GET, HEAD and OPTIONS only
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Tokens: everybody's own."""
+
+    def visible_to(self, actor: Actor) -> ApiTokenQuerySet:
+        """Return the tokens the actor may see."""
+        return self.filter(user_id=actor.user_id)
+
+
+class ApiToken(BaseModel):
+    """A person's token for the REST API; only its SHA-256 is kept.
+
+    `login` tokens are those of `refresh_token`: one per person. The others are made one by one, with a name.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=150, blank=True)
+    login = models.BooleanField(default=False)
+    scope = models.CharField(max_length=10, choices=TokenScope.choices, default=TokenScope.ALL)
+    prefix = models.CharField(max_length=8, blank=True)  # its first digits, to tell it from others
     token_sha256 = models.BinaryField(max_length=32, unique=True)
     expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    use_count = models.PositiveIntegerField(default=0)  # how often `last_used_at` was moved
+
+    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         db_table = "identity_api_token"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["user"], condition=models.Q(login=True), name="one_login_token_per_person"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"token of {self.user_id}"
@@ -104,8 +148,26 @@ class Customer(BaseModel):
     name = models.CharField(max_length=150)
     email = models.EmailField(blank=True)
     country = models.CharField(max_length=2, blank=True)
+    native_name = models.CharField(max_length=160, blank=True)
+    abbreviation = models.CharField(max_length=50, blank=True)
+    description = models.TextField(blank=True)
+    contact_details = models.TextField(blank=True)
+    phone_number = models.CharField(max_length=255, blank=True)
+    homepage = models.CharField(max_length=255, blank=True)
+    registration_code = models.CharField(max_length=160, blank=True)
+    agreement_number = models.CharField(max_length=160, blank=True)
+    backend_id = models.CharField(max_length=255, blank=True)
     vat_code = models.CharField(max_length=20, blank=True)
     address = models.CharField(max_length=300, blank=True)
+    street = models.CharField(max_length=255, blank=True)
+    city = models.CharField(max_length=255, blank=True)
+    postal = models.CharField(max_length=20, blank=True)
+    notification_emails = models.CharField(max_length=1000, blank=True)  # comma separated
+    bank_name = models.CharField(max_length=150, blank=True)
+    bank_account = models.CharField(max_length=50, blank=True)
+    default_tax_percent = models.DecimalField(max_digits=5, decimal_places=2, default=Decimal(0))
+    accounting_start_date = models.DateTimeField(null=True)  # null: when it was made
+    billing_source = models.CharField(max_length=20, default="direct")  # who collects: us, or a marketplace
     currency = models.CharField(max_length=3, default="USD")
     blocked = models.BooleanField(default=False)
     blocked_reason = models.CharField(max_length=300, blank=True)
@@ -120,6 +182,11 @@ class Customer(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the customer is neither blocked nor archived."""
+        return not self.blocked and not self.archived
 
 
 class Quota(BaseModel):
@@ -148,12 +215,24 @@ class ProjectQuerySet(ScopedQuerySet["Project"]):
     """Projects of one's customers; people with project roles only see those projects."""
 
     def visible_to(self, actor: Actor) -> ProjectQuerySet:
-        """Return the projects the actor may see."""
+        """Return the projects the actor may see; those that were deleted nobody sees."""
+        return self.seen_by(actor).filter(removed_at=None)
+
+    def seen_by(self, actor: Actor) -> ProjectQuerySet:
+        """Return the same with deleted projects, for reading what was in them."""
         if actor.is_operator:
             return self
         whole = actor.customers_as(BUYERS)
         single = {grant.project_id for grant in actor.grants if grant.project_id is not None}
         return self.filter(models.Q(customer_id__in=whole) | models.Q(id__in=single))
+
+
+class ProjectKind(models.TextChoices):
+    """Waldur's kinds of projects; ours are all alike."""
+
+    DEFAULT = "default"
+    COURSE = "course"
+    PUBLIC = "public"
 
 
 class Project(BaseModel):
@@ -162,6 +241,12 @@ class Project(BaseModel):
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="projects")
     name = models.CharField(max_length=150)
     description = models.TextField(blank=True)
+    type = models.CharField(max_length=150, blank=True)
+    kind = models.CharField(max_length=10, choices=ProjectKind.choices, default=ProjectKind.DEFAULT)
+    backend_id = models.CharField(max_length=255, blank=True)
+    start_date = models.DateField(null=True)
+    end_date = models.DateField(null=True)  # the last day; then its resources are terminated by order
+    removed_at = models.DateTimeField(null=True)  # deleted, but terminated resources still belong to it
 
     objects = ProjectQuerySet.as_manager()
 
@@ -180,8 +265,9 @@ class Membership(BaseModel):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="memberships")
     role = models.CharField(max_length=30, choices=Role.choices)
     expires_at = models.DateTimeField(null=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
 
-    objects = ScopedQuerySet.as_manager()
+    objects = ScopedQuerySet["Membership"].as_manager()
 
     class Meta:
         db_table = "identity_membership"
@@ -197,3 +283,45 @@ class Membership(BaseModel):
     def as_grant(self) -> RoleGrant:
         """Return the role as the actor carries it."""
         return RoleGrant(customer_id=self.customer_id, role=self.role, project_id=self.project_id)
+
+
+class InvitationQuerySet(ScopedQuerySet["Invitation"]):
+    """Invitations, seen by those who may add people there."""
+
+    def visible_to(self, actor: Actor) -> InvitationQuerySet:
+        """Return the invitations the actor may see."""
+        if actor.is_operator:
+            return self
+        whole = actor.customers_as({Role.CUSTOMER_OWNER})
+        single = {grant.project_id for grant in actor.grants if grant.role == Role.PROJECT_MANAGER}
+        return self.filter(models.Q(customer_id__in=whole) | models.Q(project_id__in=single))
+
+
+class Invitation(BaseModel):
+    """A role offered to whoever reads an e-mail; the mail's token is made from id and serial, and kept nowhere."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="invitations")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="invitations")
+    role = models.CharField(max_length=30, choices=Role.choices)
+    email = models.EmailField()
+    full_name = models.CharField(max_length=150, blank=True)
+    native_name = models.CharField(max_length=150, blank=True)
+    phone_number = models.CharField(max_length=255, blank=True)
+    organization = models.CharField(max_length=255, blank=True)
+    job_title = models.CharField(max_length=150, blank=True)
+    extra_invitation_text = models.CharField(max_length=250, blank=True)
+    state = models.CharField(max_length=10, choices=InvitationState.choices, default=InvitationState.PENDING)
+    serial = models.PositiveIntegerField(default=1)  # one more with every mail: the last one counts
+    expires_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    sending = models.CharField(max_length=10, choices=Sending.choices, default=Sending.SCHEDULED)
+    error_message = models.CharField(max_length=500, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "identity_invitation"
+
+    def __str__(self) -> str:
+        return f"{self.role} for {self.email}"

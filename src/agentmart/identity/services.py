@@ -166,10 +166,9 @@ def refresh_token(user: User, *, actor: Actor, now: datetime) -> str:
         raise Forbidden("You may only make a token for yourself.")
     token = new_token()
     with tenancy.elevated():
-        ApiToken.objects.update_or_create(
-            user=user,
-            defaults={"token_sha256": hash_token(token), "modified": now},
-            create_defaults={"token_sha256": hash_token(token), "created": now, "modified": now},
+        ApiToken.objects.filter(user=user, login=True).delete()
+        ApiToken.objects.create(
+            user=user, login=True, prefix=token[:4], token_sha256=hash_token(token), created=now, modified=now
         )
     audit.record("user.token_refreshed", user, actor=actor, now=now)
     return token

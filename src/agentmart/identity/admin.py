@@ -1,0 +1,72 @@
+"""Back office: people, projects, roles, tokens (customers: see access, where a block reaches the keys)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib import admin
+
+from agentmart.identity import services
+from agentmart.identity.models import ApiToken, Membership, Project, Quota, User
+from agentmart.infra.actors import Actor
+from agentmart.infra.admin_base import Deed, OperatorAdmin
+
+
+def new_token(row: User, *, actor: Actor, now: datetime) -> str:
+    """Give the person a new token; returns it, to be shown once."""
+    return services.refresh_token(row, actor=actor, now=now)
+
+
+@admin.register(User)
+class UserAdmin(OperatorAdmin):
+    """People."""
+
+    list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff", "last_login")
+    list_filter = ("is_active", "is_staff", "is_support", "is_finance", "is_catalog_manager", "date_joined")
+    search_fields = ("username", "email", "first_name", "last_name")
+    ordering = ("username",)
+    hidden = ("password",)
+    deeds = (
+        Deed(
+            "reset-token",
+            "Reset the API token",
+            "The person's API token ends at once, and a new one is shown here, once. Whatever uses the old one stops.",
+            new_token,
+        ),
+    )
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(OperatorAdmin):
+    """Tokens, of which only the hash is kept."""
+
+    list_display = ("user", "created", "modified", "expires_at")
+    search_fields = ("user__username", "user__email")
+    list_filter = ("expires_at",)
+
+
+@admin.register(Membership)
+class MembershipAdmin(OperatorAdmin):
+    """Roles."""
+
+    list_display = ("user", "role", "customer", "project", "expires_at")
+    list_filter = ("role", "expires_at")
+    search_fields = ("user__username", "customer__name", "project__name")
+
+
+@admin.register(Project)
+class ProjectAdmin(OperatorAdmin):
+    """Projects."""
+
+    list_display = ("name", "customer", "created")
+    list_filter = ("created",)
+    search_fields = ("name", "customer__name")
+
+
+@admin.register(Quota)
+class QuotaAdmin(OperatorAdmin):
+    """How much a customer may have, and has."""
+
+    list_display = ("customer", "name", "usage", "limit", "modified")
+    list_filter = ("name",)
+    search_fields = ("customer__name", "name")
