@@ -6,14 +6,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import Any
+
+import msgspec
 
 from agentmart.adapters.runtimes import Runtime, build
+from agentmart.contracts.grants import Grant
 from agentmart.gateway import server
 from agentmart.gateway.database import Database
 from agentmart.gateway.errors import Internal
 from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import CallerLeft, Exchange, Receive, Reply, Scope, Send, json_reply
+from agentmart.gateway.keys import check_model
 from agentmart.gateway.messages import InvokeDialect
+from agentmart.gateway.openai_chat import ChatDialect
+from agentmart.gateway.openai_common import error_of
+from agentmart.gateway.openai_responses import ResponsesDialect
 from agentmart.gateway.pipeline import Pipeline
 from agentmart.gateway.runs import Runs
 from agentmart.gateway.settings import GatewaySettings, settings_from_environment
@@ -29,6 +37,8 @@ __all__ = ["Gateway", "create_app", "run", "settings_from_environment"]
 logger = logging.getLogger("agentmart.gateway")
 
 PREFIX = "/api/agent-gateway/"
+OPENAI = "/v1/"
+MODEL = OPENAI + "models/"
 HEALTH_SECONDS = 0.5
 """A health answer is good for so long: it needs no key, so it must cost nothing."""
 HEALTH_TIMEOUT = 2.0
@@ -58,10 +68,13 @@ class Gateway:
         self._serving = False
         self._health: tuple[float, dict[str, bool]] = (0.0, {})
         self._health_turn = asyncio.Lock()
-        invoke = InvokeDialect()
+        invoke, chat, responses = InvokeDialect(), ChatDialect(), ResponsesDialect()
         self._routes: dict[str, dict[str, Handler]] = {
             PREFIX + "invoke": {"POST": lambda exchange: self._pipeline.invoke(exchange, invoke)},
             PREFIX + "health": {"GET": self._answer_health},
+            OPENAI + "chat/completions": {"POST": lambda exchange: self._pipeline.invoke(exchange, chat)},
+            OPENAI + "responses": {"POST": lambda exchange: self._pipeline.invoke(exchange, responses)},
+            OPENAI + "models": {"GET": self._answer_models},
             "/health": {"GET": self._answer_alive},
             "/ready": {"GET": self._answer_ready},
         }
@@ -123,6 +136,8 @@ class Gateway:
             self._log(exchange)
 
     async def _dispatch(self, exchange: Exchange) -> None:
+        if exchange.path.startswith(OPENAI):
+            exchange.refusal_body = openai_refusal
         methods = self._route(exchange.path)
         handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
         if handler is not None:
@@ -146,10 +161,23 @@ class Gateway:
             named = path[len(PREFIX) : -len("/invoke")]
             if "/" not in named:
                 return {"POST": lambda exchange: self._invoke_named(exchange, named)}
+        if path.startswith(MODEL):
+            return {"GET": lambda exchange: self._answer_model(exchange, path[len(MODEL) :])}
         raise NotFound("There is nothing at this path.")
 
     async def _invoke_named(self, exchange: Exchange, named: str) -> None:
         await self._pipeline.invoke(exchange, self._invoke_dialect, agent=named)
+
+    # -- models
+
+    async def _answer_models(self, exchange: Exchange) -> None:
+        grant = await self._pipeline.identify(exchange)
+        await exchange.reply(json_reply(200, {"object": "list", "data": [_model(grant)]}))
+
+    async def _answer_model(self, exchange: Exchange, named: str) -> None:
+        grant = await self._pipeline.identify(exchange)
+        check_model(grant, named)
+        await exchange.reply(json_reply(200, _model(grant)))
 
     # -- health
 
@@ -197,6 +225,22 @@ class Gateway:
                 **exchange.facts,
             },
         )
+
+
+def openai_refusal(error: DomainError, request_id: str) -> bytes:
+    """Return a refusal below /v1 as OpenAI's clients read it."""
+    return msgspec.json.encode(error_of(error, request_id))
+
+
+def _model(grant: Grant) -> dict[str, Any]:
+    """Return the key's agent as OpenAI's clients list models."""
+    return {
+        "id": grant.model,
+        "object": "model",
+        "created": 0,
+        "owned_by": grant.provider_customer_id.hex,
+        "config_id": grant.config_id.hex,
+    }
 
 
 async def _is_well(runtime: Runtime) -> bool:

@@ -227,6 +227,24 @@ def check_agent(grant: Grant, named: UUID | None) -> None:
         raise NotFound("No such agent for this key.")
 
 
+class ModelNotFound(NotFound):
+    """The call names another agent than the key's."""
+
+    code = "model_not_found"
+
+
+def check_model(grant: Grant, named: str | None) -> None:
+    """Raise ModelNotFound if the call names, by slug or uuid, an agent that is not the key's own."""
+    if named is None or named == grant.model:
+        return
+    try:
+        if UUID(named) in (grant.config_id, grant.offering_id):
+            return
+    except ValueError:
+        pass
+    raise ModelNotFound(f"This key has no such agent; it has {grant.model}.", field="model")
+
+
 def check_scope(caller: Caller, grant: Grant, *, stream: bool) -> None:
     """Raise KeyForbidden unless key and Grant both carry the scope, and the plan allows streaming where it is asked."""
     scope = "agent:stream" if stream else "agent:invoke"

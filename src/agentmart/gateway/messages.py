@@ -34,6 +34,9 @@ class Invocation:
     stream: bool
     tweaks: dict[str, dict[str, Any]] = field(default_factory=dict)
     agent: UUID | None = None
+    model: str | None = None  # the agent by a name of its own, where a dialect has such names
+    with_usage: bool = False  # whether a stream's last event tells the usage, where that is a choice
+    ignored: tuple[str, ...] = ()  # what the caller asked for that an agent does not offer
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -47,26 +50,33 @@ class Answer(msgspec.Struct, frozen=True):
     elapsed_ms: int
 
 
+class Events(Protocol):
+    """One stream on its way to its caller: made per call, so that it may count and remember."""
+
+    def token(self, text: str) -> bytes:
+        """Return the event (or events) of one piece of the answer."""
+
+    def failure(self, error: DomainError) -> bytes:
+        """Return the event that says the run failed."""
+
+    def end(self, answer: Answer | None, *, failed: bool) -> bytes:
+        """Return what ends the stream; `answer` is None where a failed run left nothing to tell of."""
+
+
 class Dialect(Protocol):
     """How one family of clients speaks: the same call, other shapes."""
 
     def parse(self, body: bytes, header: Header) -> Invocation:
         """Return the call of a request; raises a DomainError that names the field."""
 
-    def answer(self, answer: Answer) -> bytes:
+    def answer(self, answer: Answer, call: Invocation) -> bytes:
         """Return the whole answer's body."""
 
     def refusal(self, error: DomainError, request_id: str) -> bytes:
         """Return a refusal's body."""
 
-    def token(self, text: str, call: Invocation, request_id: str) -> bytes:
-        """Return the event of one piece of the answer."""
-
-    def failure(self, error: DomainError, request_id: str) -> bytes:
-        """Return the event that says the run failed."""
-
-    def end(self, answer: Answer, call: Invocation) -> bytes:
-        """Return what ends a stream."""
+    def events(self, call: Invocation, request_id: str) -> Events:
+        """Return what writes the call's stream."""
 
 
 class _Body(msgspec.Struct):
@@ -160,7 +170,7 @@ class InvokeDialect:
         """Return the call of a request."""
         return parse_invocation(body, header)
 
-    def answer(self, answer: Answer) -> bytes:
+    def answer(self, answer: Answer, call: Invocation) -> bytes:
         """Return the whole answer's body."""
         usage = {
             "input_tokens": answer.input_tokens,
@@ -180,17 +190,28 @@ class InvokeDialect:
         """Return a refusal's body."""
         return refusal_body(error, request_id)
 
-    def token(self, text: str, call: Invocation, request_id: str) -> bytes:
+    def events(self, call: Invocation, request_id: str) -> Events:
+        """Return what writes the call's stream."""
+        return InvokeEvents(request_id)
+
+
+class InvokeEvents:
+    """The events `token`, `error` and, last, `usage`."""
+
+    def __init__(self, request_id: str) -> None:
+        self._request_id = request_id
+
+    def token(self, text: str) -> bytes:
         """Return the event of one piece of the answer."""
         return event("token", {"text": text})
 
-    def failure(self, error: DomainError, request_id: str) -> bytes:
+    def failure(self, error: DomainError) -> bytes:
         """Return the event that says the run failed."""
-        return event("error", {"code": error.code, "detail": error.message, "request_id": request_id})
+        return event("error", {"code": error.code, "detail": error.message, "request_id": self._request_id})
 
-    def end(self, answer: Answer, call: Invocation) -> bytes:
-        """Return the stream's last event."""
-        return event("usage", msgspec.structs.asdict(answer))
+    def end(self, answer: Answer | None, *, failed: bool) -> bytes:
+        """Return the stream's last event; a failed run's usage is told too, for its tokens count."""
+        return b"" if answer is None else event("usage", msgspec.structs.asdict(answer))
 
 
 def invalid(name: str, message: str) -> Invalid:

@@ -18,6 +18,7 @@ from agentmart.gateway.keys import (
     check_agent,
     check_grant,
     check_kind,
+    check_model,
     check_scope,
     key_in,
 )
@@ -43,6 +44,7 @@ class Pipeline:
 
     async def invoke(self, exchange: Exchange, dialect: Dialect, agent: str | None = None) -> None:
         """Serve one call; `agent` is the config the path names. Raises DomainError for every refusal."""
+        exchange.refusal_body = dialect.refusal
         now = self._settings.clock.now()
         caller, grant = await self._authenticate(exchange, now)
         if agent is not None:
@@ -60,6 +62,12 @@ class Pipeline:
         exchange.watch(run.leave)
         await (self._stream if invocation.stream else self._answer)(exchange, dialect, run)
 
+    async def identify(self, exchange: Exchange) -> Grant:
+        """Return the Grant of the caller, who only asks for what it may use; raises DomainError."""
+        _, grant = await self._authenticate(exchange, self._settings.clock.now())
+        check_kind(grant, exchange.header("origin"))
+        return grant
+
     # -- authenticate → grant
 
     async def _authenticate(self, exchange: Exchange, now: datetime) -> tuple[Caller, Grant]:
@@ -76,7 +84,9 @@ class Pipeline:
     def _check(self, exchange: Exchange, caller: Caller, grant: Grant, invocation: Invocation) -> RunRequest:
         """Return what the runtime is asked, once the Grant allows all of it."""
         exchange.facts["stream"] = invocation.stream
+        exchange.ignored = invocation.ignored
         check_agent(grant, invocation.agent)
+        check_model(grant, invocation.model)
         check_scope(caller, grant, stream=invocation.stream)
         tweaks = check_tweaks(invocation.tweaks, grant.tweakable)
         check_context(grant, invocation.text, count_tokens)
@@ -123,27 +133,27 @@ class Pipeline:
         except DomainError as error:
             await exchange.refuse(error)
         else:
-            await exchange.reply(Reply(200, dialect.answer(answer)))
+            await exchange.reply(Reply(200, dialect.answer(answer, run.call.invocation)))
         self._end(exchange, run)
 
     async def _stream(self, exchange: Exchange, dialect: Dialect, run: Run) -> None:
-        call = run.call.invocation
+        events = dialect.events(run.call.invocation, exchange.request_id)
+        failed = False
         async for piece in run.tokens(self._settings.keep_alive):
-            await exchange.stream(
-                KEEP_ALIVE if piece is None else dialect.token(piece, call, exchange.request_id)
-            )
+            await exchange.stream(KEEP_ALIVE if piece is None else events.token(piece))
             if exchange.gone:
                 run.leave()
                 break
         try:
             await asyncio.shield(run.task)
         except DomainError as error:
+            failed = True
             if not exchange.streaming:
                 await exchange.refuse(error)
             else:
-                await exchange.stream(dialect.failure(error, exchange.request_id))
+                await exchange.stream(events.failure(error))
         if not exchange.status or exchange.streaming:
-            await exchange.stream(dialect.end(run.answer, call) if run.answer else b"", last=True)
+            await exchange.stream(events.end(run.answer, failed=failed), last=True)
         self._end(exchange, run)
 
     def _end(self, exchange: Exchange, run: Run) -> None:
