@@ -25,6 +25,8 @@ class Actor:
     operator_roles: frozenset[str] = frozenset()  # staff, support, finance, catalog
     grants: tuple[RoleGrant, ...] = ()
     system: bool = False
+    impersonator_id: UUID | None = None  # the member of staff who acts as this person
+    impersonator_name: str = ""
 
     @property
     def is_anonymous(self) -> bool:
@@ -49,7 +51,9 @@ class Actor:
 
     @property
     def label(self) -> str:
-        """Return the name that the audit log shows."""
+        """Return the name that the audit log shows: of both people, where staff acts as somebody."""
+        if self.impersonator_id is not None:
+            return f"{self.impersonator_name} as {self.username}"
         return self.username or ("system" if self.system else "anonymous")
 
 

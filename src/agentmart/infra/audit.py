@@ -29,6 +29,7 @@ def record(
         at=now,
         actor_id=actor.user_id,
         actor_name=actor.label,
+        impersonator_id=actor.impersonator_id,
         action=action,
         object_type=row._meta.label_lower,
         object_id=row.pk,

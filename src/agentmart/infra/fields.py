@@ -18,6 +18,8 @@ from rest_framework.reverse import reverse
 
 from agentmart.infra.actors import ANONYMOUS, Actor
 
+_NO_BLANKS_OR_QUOTES = str.maketrans("", "", ' "')
+
 
 def parse_uuid(value: Any) -> UUID | None:
     """Read a uuid from bare or dashed hex, or from the last segment of a path or URL; None if there is none."""
@@ -37,7 +39,8 @@ def actor_of(request: Request) -> Actor:
 
 def is_strict(request: Request) -> bool:
     """Return whether the caller wants what we lack refused instead of ignored (RFC 7240 `handling=strict`)."""
-    wishes = request.headers.get("Prefer", "").lower().replace(" ", "").replace(";", ",").split(",")
+    told = request.headers.get("Prefer", "").lower()
+    wishes = told.translate(_NO_BLANKS_OR_QUOTES).replace(";", ",").split(",")
     return "handling=strict" in wishes
 
 

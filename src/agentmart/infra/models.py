@@ -57,7 +57,8 @@ class AuditEntry(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     at = models.DateTimeField(db_index=True)
     actor_id = models.UUIDField(null=True)
-    actor_name = models.CharField(max_length=254)
+    actor_name = models.CharField(max_length=320)  # "olga as boris" where staff acts as somebody
+    impersonator_id = models.UUIDField(null=True)  # the member of staff behind `actor_id`
     action = models.CharField(max_length=100)  # past tense: order.approved
     object_type = models.CharField(max_length=100)
     object_id = models.UUIDField()
@@ -70,10 +71,56 @@ class AuditEntry(models.Model):
 
     class Meta:
         db_table = "infra_audit_entry"
-        indexes = (models.Index(fields=["object_type", "object_id", "at"], name="infra_audit_object"),)
+        indexes = (
+            models.Index(fields=["object_type", "object_id", "at"], name="infra_audit_object"),
+            models.Index(fields=["object_id", "at"], name="infra_audit_object_id"),
+            models.Index(fields=["customer_id", "at"], name="infra_audit_customer"),
+            models.Index(fields=["actor_id", "at"], name="infra_audit_actor"),
+            models.Index(fields=["action", "at"], name="infra_audit_action"),
+            models.Index(
+                fields=["impersonator_id", "at"],
+                name="infra_audit_impersonator",
+                condition=models.Q(impersonator_id__isnull=False),
+            ),
+            models.Index(
+                fields=["request_id"], name="infra_audit_request", condition=~models.Q(request_id="")
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_id}"
+
+
+class IdempotentAnswer(models.Model):
+    """The answer to a POST with an `Idempotency-Key`, kept for a day; without `status` its request still runs.
+
+    Neither the key nor the request is readable here, and the answer only with both the key and the
+    installation's secret (`infra.idempotency`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    created = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    actor_id = models.UUIDField()
+    impersonator_id = models.UUIDField(null=True)
+    path = models.CharField(max_length=500)
+    key_sha256 = models.BinaryField(max_length=32)
+    body_sha256 = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField(null=True)
+    sealed = models.BinaryField(default=bytes)  # headers and body, encrypted
+
+    class Meta:
+        db_table = "infra_idempotent_answer"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["actor_id", "impersonator_id", "key_sha256"],
+                name="idempotent_answer_once",
+                nulls_distinct=False,
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.status or 'running'}"
 
 
 def snapshot(row: models.Model, *fields: str) -> dict[str, Any]:

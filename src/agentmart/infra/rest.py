@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from django.core.exceptions import RequestDataTooBig
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import QueryDict
+from django.http import HttpResponse, QueryDict
+from django.http.response import HttpResponseBase
 from rest_framework import exceptions, serializers, viewsets
 from rest_framework.generics import get_object_or_404
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agentmart.infra import clock, tenancy
+from agentmart.infra import clock, conditional, idempotency, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.infra.fields import (
     ApiSerializer,
@@ -40,6 +44,7 @@ from agentmart.infra.filters import (
     fold,
 )
 from agentmart.infra.parsers import check, text_problem
+from agentmart.kit.errors import DomainError
 
 __all__ = [
     "FLAGS",
@@ -67,6 +72,14 @@ __all__ = [
 MAX_HINTS = 20
 
 
+class _Replay(Exception):
+    """Ends a request early: it has been answered before."""
+
+    def __init__(self, kept: idempotency.KeptAnswer) -> None:
+        super().__init__(kept.status)
+        self.kept = kept
+
+
 class TenantView(APIView):
     """A view whose transaction sees what the actor's tenants may see."""
 
@@ -77,10 +90,51 @@ class TenantView(APIView):
         """Authenticate, then tell PostgreSQL who asks, before any other row is read."""
         self.now: datetime = clock.now()
         self.ignored: list[str] = []
+        self.claimed: idempotency.Claim | None = None
+        body = _raw_body(request) if self._names_a_key(request) else b""
         self.perform_authentication(request)
         tenancy.enter(self.actor)
+        if self._names_a_key(request) and not self.actor.is_anonymous:
+            self._claim(request, body)
         super().initial(request, *args, **kwargs)
         self._check_parameters()
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer; what a request with an `Idempotency-Key` did is kept with what it answered."""
+        answer = super().dispatch(request, *args, **kwargs)
+        claimed: idempotency.Claim | None = getattr(self, "claimed", None)
+        if claimed is not None and not transaction.get_rollback():
+            if answer.status_code < 400 and isinstance(answer, HttpResponse):
+                idempotency.keep(claimed, _kept(answer))
+            else:
+                idempotency.release(claimed)
+        return answer
+
+    def _names_a_key(self, request: Request) -> bool:
+        """Return whether the request may be repeated by its key."""
+        return request.method == "POST" and "Idempotency-Key" in request.headers
+
+    def _claim(self, request: Request, body: bytes) -> None:
+        """Claim the caller's key; raises _Replay with the kept answer where it has been used before."""
+        found = idempotency.claim(
+            key=idempotency.read_key(request.headers["Idempotency-Key"]),
+            path=request.get_full_path(),
+            body_sha256=idempotency.fingerprint(body, request.content_type or ""),
+            actor=self.actor,
+            now=self.now,
+        )
+        if isinstance(found, idempotency.KeptAnswer):
+            raise _Replay(found)
+        self.claimed = found
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Return the answer of an error, or the kept one."""
+        if isinstance(exc, _Replay):
+            kept = exc.kept
+            headers = {**kept.headers, "Idempotent-Replayed": "true"}
+            return cast(Response, HttpResponse(kept.content, status=kept.status, headers=headers))
+        answer: Response = super().handle_exception(exc)
+        return answer
 
     def parameters(self) -> frozenset[str] | None:
         """Return the query parameters that the view reads, None where unknown ones are not looked for."""
@@ -148,6 +202,35 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     """By action: its query parameters, each with a Filter or a JSON schema; others are then noted as unknown."""
     whole = False
     """Whether the request must name every required key (PUT)."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let the request in; raises 412 where the caller changed another answer than today's."""
+        super().initial(request, *args, **kwargs)
+        known = request.headers.get("If-Match")
+        if known is not None and self.action in ("update", "partial_update", "destroy"):
+            self._check_unchanged(known)
+
+    def _check_unchanged(self, known: str) -> None:
+        """Lock the row and raise Changed (412) unless its whole answer still has one of the tags."""
+        row = self.get_object()
+        type(row)._default_manager.select_for_update().filter(pk=row.pk).first()
+        action, self.action = self.action, "retrieve"
+        shown = self.retrieve(self.request, **self.kwargs).data
+        self.action = action
+        if not conditional.stands(known, conditional.tag_of(JSONRenderer().render(shown))):
+            raise conditional.Changed("It has changed since you read it; read it again.")
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer; a detail carries its tag, and where the caller's copy still stands only that (304)."""
+        answer = super().dispatch(request, *args, **kwargs)
+        single = self.detail and request.method in ("GET", "HEAD") and answer.status_code == 200
+        if not single or not isinstance(answer, Response):
+            return answer
+        tag = conditional.tag_of(answer.render().content)
+        if conditional.stands(request.headers.get("If-None-Match", ""), tag):
+            return HttpResponse(status=304, headers={"ETag": tag})
+        answer["ETag"] = tag
+        return answer
 
     def visible(self) -> QuerySet[Any]:
         """Return the rows the actor may see."""
@@ -272,6 +355,22 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
         change: Any = getattr(self, "partial_update")  # noqa: B009 - only routed where a viewset has one
         answer: Response = change(request, **kwargs)
         return answer
+
+
+def _raw_body(request: Request) -> bytes:
+    """Return the request's bytes (it can still be parsed); raises 413."""
+    try:
+        return bytes(request._request.body)
+    except RequestDataTooBig:
+        raise DomainError("The request body is too large.", code="request_too_large", status=413) from None
+
+
+def _kept(answer: HttpResponse) -> idempotency.KeptAnswer:
+    """Return what is kept of an answer."""
+    if isinstance(answer, Response):
+        answer.render()
+    headers = {name: answer[name] for name in idempotency.KEPT_HEADERS if name in answer}
+    return idempotency.KeptAnswer(answer.status_code, headers, bytes(answer.content))
 
 
 def _header_text(text: str) -> str:

@@ -39,6 +39,12 @@ def personal(owner: str, column: str = "customer_id") -> Policy:
     return Policy("personal", rule, rule)
 
 
+def personally(owner: str) -> Policy:
+    """Admit rows of the person in `owner` alone."""
+    rule = f"{_SYSTEM} OR {owner} = {_ME}"
+    return Policy("personally", rule, rule)
+
+
 def part_of(parent_table: str, parent_column: str, condition: str = "true") -> Policy:
     """Admit rows that meet `condition` and whose parent row is admitted, for reading and writing."""
     parent = f"SELECT 1 FROM {parent_table} p WHERE p.id = {parent_column}"  # noqa: S608

@@ -38,7 +38,10 @@ def move(
     )
     if moved != 1:
         valid = ", ".join(sources_of(transitions, to))
-        raise IllegalTransition(f"Valid states for operation: {valid}.", extra={"raced": True})
+        present = model._default_manager.filter(pk=row.pk).values_list("state", flat=True).first()
+        raise IllegalTransition(
+            f"Valid states for operation: {valid}.", extra={"state": str(present or before)}
+        )
     row.state = to
     row.modified = now
     for name, value in changes.items():
