@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 from agentmart.contracts.environment import environment
 from agentmart.contracts.runtimes import new_runtime, runtime_parameters
 from agentmart.infra import openapi
+from agentmart.kit.env import BadSetting
+from agentmart.support.sla import Calendar, read_calendar
 
 ENV = environment()
 
@@ -161,3 +163,28 @@ INVOICE_GRACE_SECONDS = ENV.integer("AGENTMART_INVOICE_GRACE_SECONDS")
 INVOICE_DUE_DAYS = ENV.integer("AGENTMART_INVOICE_DUE_DAYS")
 CURRENCY = ENV.text("AGENTMART_CURRENCY")
 OPERATOR_NAME = ENV.text("AGENTMART_OPERATOR_NAME")
+
+
+def _support_calendar() -> Calendar:
+    """Return when the support desk works; raises BadSetting."""
+    names = [f"AGENTMART_SUPPORT_{name}" for name in ("HOURS", "TIMEZONE", "HOLIDAYS")]
+    try:
+        return read_calendar(*(ENV.text(name) for name in names))
+    except ValueError as error:
+        raise BadSetting(f"{', '.join(names)}: {error}") from None
+
+
+SUPPORT_HOURS = ENV.text("AGENTMART_SUPPORT_HOURS")
+SUPPORT_CALENDAR = _support_calendar()
+SUPPORT_EMAIL = [part.strip() for part in ENV.text("AGENTMART_SUPPORT_EMAIL").split(",") if part.strip()]
+SUPPORT_ATTACHMENT_MAX_BYTES = ENV.integer("AGENTMART_SUPPORT_ATTACHMENT_MAX_BYTES")
+FORM_UPLOAD_MAX_BYTES = max(DATA_UPLOAD_MAX_MEMORY_SIZE, SUPPORT_ATTACHMENT_MAX_BYTES + 1024 * 1024)
+
+EMAIL_HOST = ENV.text("AGENTMART_EMAIL_HOST")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
+EMAIL_PORT = ENV.integer("AGENTMART_EMAIL_PORT")
+EMAIL_HOST_USER = ENV.text("AGENTMART_EMAIL_USER")
+EMAIL_HOST_PASSWORD = ENV.text("AGENTMART_EMAIL_PASSWORD")
+EMAIL_USE_TLS = ENV.flag("AGENTMART_EMAIL_TLS")
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = ENV.text("AGENTMART_EMAIL_FROM")

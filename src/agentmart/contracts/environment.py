@@ -211,6 +211,32 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AGENTMART_OPERATOR_NAME", "Legal name of the operator, as issuer of invoices.", "Agentmart operator"
     ),
+    # -- support desk
+    Setting(
+        "AGENTMART_SUPPORT_HOURS",
+        "When the clocks of the support desk run, like Mon-Fri 09:00-17:00; Sat 10:00-12:00; empty: always.",
+    ),
+    Setting("AGENTMART_SUPPORT_TIMEZONE", "Time zone of these hours.", "UTC"),
+    Setting("AGENTMART_SUPPORT_HOLIDAYS", "Days without these hours, like 2026-12-25,2027-01-01."),
+    Setting(
+        "AGENTMART_SUPPORT_EMAIL",
+        "Who is told of late and escalated issues, comma separated; empty: staff and support.",
+        readers=("worker",),
+    ),
+    Setting(
+        "AGENTMART_SUPPORT_ATTACHMENT_MAX_BYTES",
+        "Largest file that may be attached to an issue.",
+        "10485760",
+        "int",
+        readers=("web",),
+    ),
+    # -- e-mail
+    Setting("AGENTMART_EMAIL_HOST", "Mail server; empty: no e-mail is sent.", readers=("worker",)),
+    Setting("AGENTMART_EMAIL_PORT", "Its port.", "587", "int", readers=("worker",)),
+    Setting("AGENTMART_EMAIL_USER", "Its login; empty: none.", readers=("worker",)),
+    Setting("AGENTMART_EMAIL_PASSWORD", "Password of that login.", secret=True, readers=("worker",)),
+    Setting("AGENTMART_EMAIL_TLS", "Whether to ask for TLS (STARTTLS).", "true", "bool", readers=("worker",)),
+    Setting("AGENTMART_EMAIL_FROM", "Sender of e-mail.", "agentmart@localhost", readers=("worker",)),
     # -- development
     Setting(
         "AGENTMART_DEV_CLOCK",

@@ -21,7 +21,8 @@ _GIVEN = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
 def _too_large(request: HttpRequest) -> HttpResponse | None:
     """Return the refusal of a body above the limit, before any of it is read."""
     length = request.META.get("CONTENT_LENGTH") or "0"
-    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    form = request.META.get("CONTENT_TYPE", "").startswith("multipart/form-data")
+    limit: int = settings.FORM_UPLOAD_MAX_BYTES if form else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if length.isascii() and length.isdigit() and int(length) <= limit:
         return None
     body = {

@@ -21,6 +21,13 @@ from agentmart.infra.permissions import Anybody
 from agentmart.infra.routers import ApiRouter
 from agentmart.metering.api import CustomerAgentConfigViewSet
 from agentmart.ordering.api import OrderViewSet, ResourceViewSet
+from agentmart.support.api import (
+    AttachmentViewSet,
+    CommentViewSet,
+    IssueViewSet,
+    SlaViewSet,
+    SupportUserViewSet,
+)
 from agentmart.web.home import home
 
 router = ApiRouter()  # web.middleware completes addresses without the trailing slash
@@ -39,6 +46,10 @@ router.register(
 router.register("marketplace-plans", PlanViewSet, basename="marketplace-plan")
 router.register("marketplace-orders", OrderViewSet, basename="marketplace-order")
 router.register("marketplace-resources", ResourceViewSet, basename="marketplace-resource")
+router.register("support-issues", IssueViewSet, basename="support-issue")
+router.register("support-comments", CommentViewSet, basename="support-comment")
+router.register("support-attachments", AttachmentViewSet, basename="support-attachment")
+router.register("support-users", SupportUserViewSet, basename="support-user")
 router.register("invoices", InvoiceViewSet, basename="invoice")
 router.register("site-agent/provider-agents", ProviderAgentViewSet, basename="provider-agent")
 router.register(
@@ -58,6 +69,7 @@ urlpatterns = [
     path("api/health/", health),
     path("api/schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all)),
+    path("api/support-sla/", SlaViewSet.as_view({"get": "show", "put": "replace"}), name="support-sla"),
     path("api/", include(router.urls)),
 ]
 
