@@ -69,7 +69,7 @@ def grouped(groups: Sequence[str], default: str) -> dict[str, Any]:
 def read_scope(query: QueryDict, declared: Mapping[str, Any]) -> Scope:
     """Return what the report is narrowed to, of the parameters it declares; raises Invalid."""
     kinds = ("customer", "provider", "offering", "plan", "project", "resource")
-    found = {kind: _ids(query, kind) for kind in kinds if kind in declared}
+    found: dict[str, Any] = {kind: _ids(query, kind) for kind in kinds if kind in declared}
     currency = _currencies(query) if "currency" in declared else None
     scope = Scope(currency=currency, **found)
     if "component" not in declared or "component" not in query:
