@@ -25,7 +25,7 @@ PATIENCE = timedelta(minutes=15)
 EVENT = """
 INSERT INTO metering_usage_event (id, customer_id, provider_customer_id, project_id, resource_id, offering_id,
     occurred_at, received_at, status, requests, input_tokens, output_tokens, source, duration_ms)
-VALUES (%(id)s, %(any)s, %(any)s, %(any)s, %(any)s, %(any)s, now(), now(), 'ok', 1, 0, 0, 'none', 1)
+VALUES (%(id)s, %(any)s, %(any)s, %(any)s, %(any)s, %(any)s, %(at)s, now(), 'ok', 1, 0, 0, 'none', 1)
 """
 
 
@@ -122,7 +122,8 @@ def test_partitions_are_made_ahead_and_not_even_their_owner_empties_one(
     now = datetime(2031, 12, 31, 23, 59, tzinfo=UTC)
     with psycopg.connect(fresh_database.owner, autocommit=True) as owner:
         owner.execute("SELECT set_config('agentmart.system', 'on', false)")
-        owner.execute(EVENT, {"id": uuid7(datetime(2032, 1, 1, tzinfo=UTC)), "any": uuid4()})
+        first = datetime(2032, 1, 1, tzinfo=UTC)
+        owner.execute(EVENT, {"id": uuid7(first), "at": first, "any": uuid4()})
         with django_db_blocker.unblock():
             connections.close_all()
             with connected_to(fresh_database.owner):
@@ -139,7 +140,7 @@ def test_partitions_are_made_ahead_and_not_even_their_owner_empties_one(
             "2032_02": datetime(2032, 2, 29, 12, tzinfo=UTC),
         }
         for name, moment in moments.items():
-            event = {"id": uuid7(moment), "any": uuid4()}
+            event = {"id": uuid7(moment), "at": moment, "any": uuid4()}
             owner.execute(EVENT, event)
             found = owner.execute(
                 "SELECT tableoid::regclass::text FROM metering_usage_event WHERE id = %(id)s", event
@@ -148,3 +149,13 @@ def test_partitions_are_made_ahead_and_not_even_their_owner_empties_one(
         for table in ("metering_usage_event", *made, "metering_usage_event_default"):
             with pytest.raises(psycopg.errors.RestrictViolation):
                 owner.execute(f"TRUNCATE {table}")
+
+
+def test_an_event_s_id_names_the_millisecond_it_happened_in(
+    sold: Sold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours are added up by time, events are found by id: an event at odds with itself is not kept."""
+    use(sold, NOW.replace(microsecond=123456))
+    monkeypatch.setattr("tests.support.sale.uuid7", lambda at: uuid7(at + timedelta(milliseconds=1)))
+    with pytest.raises(Exception, match="metering_usage_event_id_is_its_time"), transaction.atomic():
+        use(sold, NOW)

@@ -41,6 +41,8 @@ MATRIX: dict[str, str] = {
     "approval_rule.write_as_consumer": "St CO",
     "approval_rule.write_as_provider": "St PO",
     "resource.pause": "St",
+    "usage.report": "St Fi PO OM",
+    "usage.correct": "St Fi",
     "customer.create": "St",
     "customer.block": "St",
     "customer.edit": "St Fi CO",

@@ -1,10 +1,20 @@
-"""Tables of calls under way, usage events, hourly sums and flagged calls; the gateway writes all but the last."""
+"""Tables of calls under way, usage events, hourly sums and flagged calls, and of usage that people report.
+
+The gateway writes the first three; a trigger notes which months of a metered component have usage.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
-from agentmart.infra.models import ScopedQuerySet
+from agentmart.catalog.models import Offering
+from agentmart.identity.models import SELLERS, Project
+from agentmart.infra.actors import Actor
+from agentmart.infra.models import BaseModel, ScopedQuerySet
+from agentmart.kit.ids import new_id
+from agentmart.resources.models import Resource
 
 
 class SharedQuerySet(ScopedQuerySet[models.Model]):
@@ -117,3 +127,124 @@ class CallFlag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.call_id}"
+
+
+def _amount() -> models.DecimalField[Any, Any]:
+    """Return a column for a reported quantity."""
+    return models.DecimalField(max_digits=40, decimal_places=10)
+
+
+class ComponentUsageQuerySet(ScopedQuerySet["ComponentUsage"]):
+    """Monthly usage, seen by the buyer's people (project roles: their projects) and by the provider."""
+
+    def visible_to(self, actor: Actor) -> ComponentUsageQuerySet:
+        """Return the rows the actor may see."""
+        if actor.is_operator:
+            return self
+        projects = Project.objects.visible_to(actor).values("id")
+        return self.filter(
+            models.Q(project_id__in=projects) | models.Q(provider_customer_id__in=actor.customers_as(SELLERS))
+        )
+
+
+class ComponentUsage(BaseModel):
+    """What a resource used of one component under one plan in one calendar month (UTC).
+
+    `amount` is what was reported, or for components the gateway meters (`metered`) the sum of corrections: their
+    usage is `amount` and the hourly sums together (`selectors.with_totals`). Rows of metered components are born
+    with the month's first hourly sum.
+    """
+
+    resource = models.ForeignKey(
+        Resource, on_delete=models.DO_NOTHING, db_constraint=False, related_name="component_usages"
+    )
+    offering = models.ForeignKey(Offering, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    customer_id = models.UUIDField()
+    provider_customer_id = models.UUIDField(db_index=True)
+    project_id = models.UUIDField(db_index=True)
+    plan_id = models.UUIDField()
+    component_type = models.CharField(max_length=60)
+    component_name = models.CharField(max_length=150)
+    measured_unit = models.CharField(max_length=30, blank=True)
+    month = models.DateField(db_index=True)
+    metered = models.BooleanField(default=False)
+    amount = _amount()
+    description = models.TextField(blank=True)
+    missing_usage_policy = models.CharField(max_length=10, default="none")  # none | reuse | zero
+    reported_for = models.DateTimeField(null=True)
+    modified_by = models.CharField(max_length=320, blank=True)
+
+    objects = ComponentUsageQuerySet.as_manager()
+
+    class Meta:
+        db_table = "metering_component_usage"
+        indexes = (models.Index(fields=["customer_id", "month"], name="metering_component_customer"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["resource", "plan_id", "component_type", "month"], name="component_usage_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.component_type} {self.month:%Y-%m}"
+
+
+class ComponentEvent(models.Model):
+    """One report of usage, as the difference it made; never changed. The sum of a month's is its row's `amount`.
+
+    `total` is the month's usage after it, so that the figure before stays readable.
+    """
+
+    id = models.BigAutoField(primary_key=True)  # the order they were booked in
+    uuid = models.UUIDField(default=new_id, editable=False)
+    usage = models.ForeignKey(ComponentUsage, on_delete=models.PROTECT, related_name="events")
+    customer_id = models.UUIDField()
+    provider_customer_id = models.UUIDField()
+    resource_id = models.UUIDField()
+    plan_id = models.UUIDField()
+    component_type = models.CharField(max_length=60)
+    month = models.DateField()
+    day = models.DateField()
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    kind = models.CharField(max_length=10)  # month | day | add | reuse
+    amount = _amount()
+    total = _amount()
+    transaction_id = models.CharField(max_length=200, null=True)  # unique where there is one
+    payload_sha256 = models.CharField(max_length=64, blank=True)
+    description = models.TextField(blank=True)
+    reported_by = models.CharField(max_length=320, blank=True)
+
+    objects = SharedQuerySet.as_manager()
+
+    class Meta:
+        db_table = "metering_component_event"
+        indexes = (models.Index(fields=["usage", "day"], name="metering_component_day"),)
+        constraints = (
+            models.UniqueConstraint(fields=["resource_id", "transaction_id"], name="component_event_once"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=("month", "day", "add", "reuse")), name="component_event_kind"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.component_type} {self.amount:+} on {self.day}"
+
+
+class ComponentUserUsage(BaseModel):
+    """What one user of the buyer's had of a month's usage; for information, nothing is billed by it."""
+
+    usage = models.ForeignKey(ComponentUsage, on_delete=models.CASCADE, related_name="user_usages")
+    customer_id = models.UUIDField()
+    provider_customer_id = models.UUIDField()
+    username = models.CharField(max_length=254)
+    amount = _amount()
+
+    objects = SharedQuerySet.as_manager()
+
+    class Meta:
+        db_table = "metering_component_user_usage"
+        constraints = (models.UniqueConstraint(fields=["usage", "username"], name="user_usage_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.username} {self.amount}"

@@ -1,24 +1,50 @@
-"""Reads: what was used, from the hourly sums; single calls from the events."""
+"""Reads: what was used, from the hourly sums and from reports; single calls from the events."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
-from django.db.models.functions import Trunc
+from django.db.models import DecimalField, F, QuerySet, Sum
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, Trunc
 
+from agentmart.catalog.models import OfferingComponent, PlanComponent
 from agentmart.contracts.usage import METERS
 from agentmart.infra.actors import Actor
+from agentmart.infra.rest import parse_uuid
 from agentmart.kit.ids import uuid7_floor
-from agentmart.metering.models import CallFlag, UsageEvent, UsageHour
+from agentmart.kit.periods import day_start
+from agentmart.metering.models import (
+    CallFlag,
+    ComponentEvent,
+    ComponentUsage,
+    ComponentUserUsage,
+    UsageEvent,
+    UsageHour,
+)
+from agentmart.resources.models import PlanPeriod, Resource
 
 SUMS = ("events", "errors", *METERS)
 GRANULARITIES = ("hour", "day", "month")
 NO_PLAN = UUID(int=0)
 """The `plan_key` of calls outside of any plan."""
+ZERO = Decimal(0)
+
+_METERED = """(
+    SELECT sum(CASE metering_component_usage.component_type WHEN 'requests' THEN h.requests
+        WHEN 'input_tokens' THEN h.input_tokens WHEN 'output_tokens' THEN h.output_tokens END)
+    FROM metering_usage_hour h
+    WHERE metering_component_usage.metered
+    AND h.resource_id = metering_component_usage.resource_id AND h.plan_key = metering_component_usage.plan_id
+    AND h.hour >= metering_component_usage.month::timestamp AT TIME ZONE 'UTC'
+    AND h.hour < (metering_component_usage.month + interval '1 month') AT TIME ZONE 'UTC'
+)"""
+"""The gateway's part of a monthly row."""
 
 
 def hours(
@@ -79,3 +105,138 @@ def flags(call_ids: Iterable[UUID], *, actor: Actor) -> dict[UUID, str]:
     """Return the flagged outcome of those of the calls that have one."""
     rows: Any = CallFlag.objects.visible_to(actor)
     return dict(rows.filter(call_id__in=list(call_ids)).values_list("call_id", "outcome"))
+
+
+def reported_by_plan(
+    customer_id: UUID, start: datetime, end: datetime
+) -> dict[tuple[UUID, UUID], dict[str, Decimal]]:
+    """Return what people reported of a customer's usage in these months (corrections of metered components too).
+
+    By resource and plan, then by component. For billing: reads all of the customer's resources, whoever asks.
+    """
+    rows = ComponentUsage.objects.filter(
+        customer_id=customer_id, month__gte=start.date(), month__lt=end.date()
+    ).values_list("resource_id", "plan_id", "component_type", "amount", "metered")
+    found: dict[tuple[UUID, UUID], dict[str, Decimal]] = {}
+    for resource_id, plan_id, component_type, amount, metered in rows:
+        if amount or not metered:
+            found.setdefault((resource_id, plan_id), {})[component_type] = amount
+    return found
+
+
+def with_totals(rows: Any) -> QuerySet[Any]:
+    """Return monthly usage with `total`: reported, and what the gateway metered."""
+    quantity: DecimalField[Any, Any] = DecimalField(max_digits=40, decimal_places=10)
+    metered = Coalesce(RawSQL(_METERED, [], output_field=quantity), ZERO, output_field=quantity)
+    found: QuerySet[Any] = rows.annotate(total=F("amount") + metered)
+    return found
+
+
+def shown_usages(rows: Any) -> QuerySet[Any]:
+    """Return monthly usage with everything its answer shows."""
+    return with_totals(rows.select_related("resource", "offering"))
+
+
+def total_of(usage: ComponentUsage) -> Decimal:
+    """Return the month's usage of a row as it is stored now."""
+    row: Any = with_totals(ComponentUsage.objects.filter(pk=usage.pk)).get()
+    return Decimal(row.total)
+
+
+def day_of(usage: ComponentUsage, day: date) -> Decimal:
+    """Return the part of a month's usage that fell on one calendar day (UTC)."""
+    reported = ComponentEvent.objects.filter(usage=usage, day=day).aggregate(sum=Sum("amount"))["sum"] or ZERO
+    if not usage.metered:
+        return Decimal(reported)
+    start = day_start(day)
+    metered = UsageHour.objects.filter(
+        resource_id=usage.resource_id,
+        plan_key=usage.plan_id,
+        hour__gte=start,
+        hour__lt=start + timedelta(days=1),
+    ).aggregate(sum=Sum(usage.component_type))["sum"]
+    return Decimal(reported) + (metered or 0)
+
+
+def used_elsewhere(usage: ComponentUsage, window: tuple[date, date] | None) -> Decimal:
+    """Return what the resource used of the component in a limit's period, without this row."""
+    rows: Any = ComponentUsage.objects.filter(
+        resource_id=usage.resource_id, component_type=usage.component_type
+    ).exclude(pk=usage.pk)
+    if window is not None:
+        rows = rows.filter(month__gte=window[0], month__lt=window[1])
+    return Decimal(with_totals(rows).aggregate(sum=Sum("total"))["sum"] or 0)
+
+
+def events_of(usage: ComponentUsage) -> QuerySet[ComponentEvent]:
+    """Return the reports behind a month's usage, in the order they came."""
+    return ComponentEvent.objects.filter(usage=usage).order_by("id")
+
+
+def user_usages_of(usage: ComponentUsage) -> QuerySet[ComponentUserUsage]:
+    """Return what single users had of a month's usage."""
+    return ComponentUserUsage.objects.filter(usage=usage).order_by("username", "id")
+
+
+def component_events(
+    resource_id: UUID, plan_id: UUID, component_type: str, month: date, *, actor: Actor
+) -> QuerySet[ComponentEvent]:
+    """Return the reports of a component in a month, in the order they came."""
+    rows: Any = ComponentEvent.objects.visible_to(actor)
+    found: QuerySet[ComponentEvent] = rows.filter(
+        usage__resource_id=resource_id,
+        usage__plan_id=plan_id,
+        usage__component_type=component_type,
+        usage__month=month,
+    ).order_by("id")
+    return found
+
+
+def is_metered(component: OfferingComponent) -> bool:
+    """Return whether the gateway feeds the component."""
+    return component.is_builtin and component.type in METERS
+
+
+@dataclass(frozen=True, slots=True)
+class NamedComponent:
+    """A component as a report names it, with the plan where it named a plan's component."""
+
+    component: OfferingComponent
+    plan_id: UUID | None = None
+
+
+class ComponentNames:
+    """What the components of an offering are called: by type, by a plan component's URL, uuid or number."""
+
+    def __init__(self, offering_id: UUID) -> None:
+        own = OfferingComponent.objects.filter(offering_id=offering_id)
+        self._by_id = {component.pk: component for component in own}
+        self._by_name: dict[Any, NamedComponent] = {}
+        priced = PlanComponent.objects.filter(offering_id=offering_id)
+        for uuid, number, plan_id, component_id in priced.values_list(
+            "id", "number", "plan_id", "component_id"
+        ):
+            named = NamedComponent(self._by_id[component_id], plan_id)
+            self._by_name[uuid] = self._by_name[str(number)] = named
+        self._by_type = {component.type: NamedComponent(component) for component in self._by_id.values()}
+
+    def find(self, name: str) -> NamedComponent | None:
+        """Return the component of that name, None if there is none."""
+        last = name.rstrip("/").rsplit("/", 1)[-1]
+        return self._by_type.get(name) or self._by_name.get(parse_uuid(name)) or self._by_name.get(last)
+
+
+def visible_plan_period(name: str, *, actor: Actor) -> PlanPeriod | None:
+    """Return the plan period of that uuid with its resource, None where the actor sees none."""
+    uuid = parse_uuid(name)
+    rows: Any = PlanPeriod.objects.filter(resource__in=Resource.objects.visible_to(actor))
+    period: PlanPeriod | None = rows.filter(pk=uuid).select_related("resource").first() if uuid else None
+    return period
+
+
+def plan_at(resource: Resource, moment: datetime, *, whole_day: bool) -> UUID | None:
+    """Return the plan in force at a moment (or last on that day), the resource's present one outside of all periods."""
+    until = day_start(moment.date()) + timedelta(days=1) if whole_day else moment + timedelta(microseconds=1)
+    periods: Any = PlanPeriod.objects.filter(resource=resource, start__lt=until).exclude(end__lte=moment)
+    found = periods.order_by("-start").values_list("plan_id", flat=True).first()
+    return found or resource.plan_id

@@ -19,7 +19,7 @@ from agentmart.catalog.api import (
 from agentmart.identity.api import ProjectViewSet, UserViewSet
 from agentmart.infra.permissions import Anybody
 from agentmart.infra.routers import ApiRouter
-from agentmart.metering.api import CustomerAgentConfigViewSet
+from agentmart.metering.api import ComponentUsageViewSet, CustomerAgentConfigViewSet
 from agentmart.ordering.api import OrderViewSet, ResourceViewSet
 from agentmart.support.api import (
     AttachmentViewSet,
@@ -46,6 +46,7 @@ router.register(
 router.register("marketplace-plans", PlanViewSet, basename="marketplace-plan")
 router.register("marketplace-orders", OrderViewSet, basename="marketplace-order")
 router.register("marketplace-resources", ResourceViewSet, basename="marketplace-resource")
+router.register("marketplace-component-usages", ComponentUsageViewSet, basename="marketplace-component-usage")
 router.register("support-issues", IssueViewSet, basename="support-issue")
 router.register("support-comments", CommentViewSet, basename="support-comment")
 router.register("support-attachments", AttachmentViewSet, basename="support-attachment")
