@@ -12,6 +12,7 @@ from asgiref.sync import async_to_sync
 from django.db import close_old_connections
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from agentmart.kit.logs import request_id_var
 
@@ -87,6 +88,12 @@ def enqueue(name: str, *, lock: str | None = None, **arguments: Any) -> None:
     deferrer = app.configure_task(name, queue=QUEUE, lock=lock, allow_unknown=True)
     values = cast(dict[str, Any], {"request_id": request_id_var.get() or "", **arguments})
     deferrer.defer(**values)
+
+
+def is_alive(name: str, **arguments: Any) -> bool:
+    """Return whether a job of that name and arguments waits or runs."""
+    rows = ProcrastinateJob.objects.filter(task_name=name, status__in=("todo", "doing"))
+    return rows.filter(args__contains=arguments).exists()
 
 
 def rescue_stalled(*, seconds: float) -> int:

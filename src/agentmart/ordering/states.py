@@ -51,9 +51,9 @@ WAITING = (PJ, PS)
 
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     PC: frozenset({PJ, PS, PP, EX, RE, CA}),
-    PJ: frozenset({PS, PP, EX, RE, CA}),
-    PS: frozenset({PJ, PP, EX, RE, CA}),
-    PP: frozenset({EX, RE, CA}),
+    PJ: frozenset({PC, PS, PP, EX, RE, CA}),  # back to PC: edited by somebody who may not approve
+    PS: frozenset({PC, PJ, PP, EX, RE, CA}),
+    PP: frozenset({PC, PJ, PS, EX, RE, CA}),
     EX: frozenset({DO, ER, CA}),
     ER: frozenset({EX}),
     DO: frozenset(),

@@ -1,43 +1,48 @@
-"""Jobs: carrying out approved orders at the runtime."""
+"""Jobs: carrying out approved orders at the runtime, and what happens by the calendar."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from asgiref.sync import async_to_sync
-from django.conf import settings
-
-from agentmart.adapters import runtimes
 from agentmart.adapters.runtimes import Deployment, RuntimeFailure
 from agentmart.infra import clock, jobs, tenancy
 from agentmart.ordering import services
 from agentmart.ordering.states import OrderState, OrderType
+from agentmart.resources import runtime
 from agentmart.resources.selectors import deployment_of
 
 JOB = "ordering.execute_order"
+CLEAN_UP = "ordering.clean_up"
+RELEASE = "ordering.release_waiting"
+ENDS = "ordering.order_ends"
+SWEEP = "ordering.sweep_stuck"
 
 
 def _give_up(*, error: Exception, order_id: str) -> None:
     """Note after the last try why the order failed."""
     message = error.message if isinstance(error, RuntimeFailure) else "The order could not be carried out."
     with tenancy.as_system(JOB) as actor:
-        services.fail_order(services.load(order_id), message, actor=actor, now=clock.now())
+        services.fail_order(
+            services.load(order_id),
+            message,
+            actor=actor,
+            now=clock.now(),
+            traceback=f"{type(error).__name__}: {error}"[:2000],
+        )
 
 
 @jobs.job(JOB, attempts=6, wait_seconds=2, give_up=_give_up)
 def execute_order(*, order_id: str) -> None:
-    """Deploy (or remove) the order's flow, then complete the order; safe to run twice."""
+    """Deploy (or remove) the order's flow where it asks for that, then complete the order; safe to run twice."""
     with tenancy.as_system(JOB):
         order = services.load(order_id)
-        if order.state != OrderState.EXECUTING:
+        if order.state != OrderState.EXECUTING or order.fulfilled_outside:
             return
-        creating = order.type == OrderType.CREATE
-        kind = order.resource.runtime
-        deployment = deployment_of(order.resource) if creating and kind else None
+        kind = order.resource.runtime if order.type != OrderType.UPDATE else ""
+        starting = order.type != OrderType.TERMINATE
+        deployment = deployment_of(order.resource) if starting and kind else None
         deployment_id = order.resource.deployment_id
     try:
         if kind:
-            async_to_sync(_at_runtime)(kind, deployment, deployment_id)
+            _at_runtime(kind, deployment, deployment_id)
     except RuntimeFailure as failure:
         if failure.retryable:
             raise
@@ -47,18 +52,39 @@ def execute_order(*, order_id: str) -> None:
         services.complete_order(services.load(order_id), actor=actor, now=clock.now())
 
 
-async def _at_runtime(kind: str, deployment: Deployment | None, deployment_id: str) -> None:
+def _at_runtime(kind: str, deployment: Deployment | None, deployment_id: str) -> None:
     """Deploy, or remove where there is nothing to deploy."""
-    parameters: dict[str, Any] | None = settings.ADAPTERS["runtimes"].get(kind)
-    if parameters is None:
-        raise RuntimeFailure(
-            "unreachable", f"This installation has no runtime {kind}; an operator must set it up."
-        )
-    runtime = runtimes.build(kind, **parameters)
-    try:
-        if deployment is not None:
-            await runtime.deploy(deployment)
-        else:
-            await runtime.remove(deployment_id)
-    finally:
-        await runtime.close()
+    if deployment is None:
+        runtime.remove(kind, deployment_id)
+    else:
+        runtime.deploy(kind, deployment)
+
+
+@jobs.job(CLEAN_UP, attempts=8, wait_seconds=2)
+def clean_up(*, order_id: str) -> None:
+    """Remove what a withdrawn order may have deployed; it runs after that order's own job."""
+    with tenancy.as_system(CLEAN_UP):
+        order = services.load(order_id)
+        kind, deployment_id = order.resource.runtime, order.resource.deployment_id
+        if order.state != OrderState.CANCELED or not kind:
+            return
+    runtime.remove(kind, deployment_id)
+
+
+@jobs.periodic(RELEASE, cron="* * * * *")
+def release_waiting() -> None:
+    """Let orders go on whose day has come."""
+    services.release_waiting(RELEASE, now=clock.now())
+
+
+@jobs.periodic(ENDS, cron="*/5 * * * *")
+def order_ends() -> None:
+    """Order the end of resources whose last day has passed."""
+    services.order_ends_that_are_due(ENDS, now=clock.now())
+
+
+@jobs.periodic(SWEEP, cron="*/5 * * * *")
+def sweep_stuck() -> None:
+    """Find executing orders that no job carries out."""
+    with tenancy.as_system(SWEEP) as actor:
+        services.find_stuck(actor=actor, now=clock.now())

@@ -36,6 +36,7 @@ class Resource(BaseModel):
     offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="resources")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, null=True, related_name="resources")
     flow_version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    version = models.PositiveIntegerField(null=True)  # of flow_version, which only its provider may read
     runtime = models.CharField(max_length=30, blank=True)
     name = models.CharField(max_length=150)
     description = models.TextField(blank=True)

@@ -1,7 +1,7 @@
-import agentmart.kit.ids
 import django.db.models.deletion
 from django.db import migrations, models
 
+import agentmart.kit.ids
 from agentmart.infra.rls import protect, shared, tenant
 
 

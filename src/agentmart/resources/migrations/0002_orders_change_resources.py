@@ -94,4 +94,15 @@ class Migration(migrations.Migration):
                 max_length=20,
             ),
         ),
+        migrations.AddField(
+            model_name="resource",
+            name="version",
+            field=models.PositiveIntegerField(null=True),
+        ),
+        migrations.RunSQL(
+            "SELECT set_config('agentmart.system', 'on', true); "
+            "UPDATE resources_resource r SET version = v.version "
+            "FROM agents_flow_version v WHERE v.id = r.flow_version_id",
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -1,0 +1,38 @@
+"""Deploying at, and removing from, the runtime a resource runs in; for jobs, outside any transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+
+from agentmart.adapters import runtimes
+from agentmart.adapters.runtimes import Deployment, RuntimeFailure
+
+
+def deploy(kind: str, deployment: Deployment) -> None:
+    """Deploy, in place of what stands there under the same id; raises RuntimeFailure."""
+    async_to_sync(_at_runtime)(kind, deployment, deployment.deployment_id)
+
+
+def remove(kind: str, deployment_id: str) -> None:
+    """Remove a deployment; one that is not there is no failure. Raises RuntimeFailure."""
+    async_to_sync(_at_runtime)(kind, None, deployment_id)
+
+
+async def _at_runtime(kind: str, deployment: Deployment | None, deployment_id: str) -> None:
+    """Deploy, or remove where there is nothing to deploy."""
+    parameters: dict[str, Any] | None = settings.ADAPTERS["runtimes"].get(kind)
+    if parameters is None:
+        raise RuntimeFailure(
+            "unreachable", f"This installation has no runtime {kind}; an operator must set it up."
+        )
+    runtime = runtimes.build(kind, **parameters)
+    try:
+        if deployment is not None:
+            await runtime.deploy(deployment)
+        else:
+            await runtime.remove(deployment_id)
+    finally:
+        await runtime.close()
