@@ -336,19 +336,25 @@ def test_publishing_needs_a_plan_and_a_refused_one_leaves_nothing(world: World) 
     assert ok(world.provider.api.get(path))["state"] == "validated"
 
 
-def test_publishing_again_offers_the_new_version_and_holders_keep_theirs(world: World) -> None:
+def test_publishing_again_offers_the_new_version_once_approved(world: World) -> None:
     path = agent(world, echo_flow())
     sold = publish(world, path)
     ok(world.provider.api.post(f"{path}import_flow/", {"flow": {**echo_flow(), "description": "2"}}), 201)
     again = ok(world.provider.api.post(f"{path}publish/", {"name": "Helper 2"}))
     assert (again["offering_uuid"], again["version"], again["state"]) == (sold["offering"], 2, "published")
+    assert (again["review"], again["live_version"]) == ("pending", 1)
+    ok(world.operator.api.post(f"{OFFERINGS}{sold['offering']}/approve_revision/"))
     shown = ok(world.buyer.api.get(f"{OFFERINGS}{sold['offering']}/"))
     assert (shown["name"], shown["state"], len(shown["plans"])) == ("Helper 2", "Active", 1)
+    assert (shown["flow_version"], shown["review"]) == (2, "")
     of_agent = ok(world.provider.api.get(path))
     assert (of_agent["latest_version"], of_agent["versions_count"]) == (2, 2)
     assert of_agent["offering_uuid"] == sold["offering"]
     with tenancy.as_system("test"):
-        assert AuditEntry.objects.filter(action="offering.published").count() == 2
+        told = AuditEntry.objects.filter(action__startswith="offering.")
+        assert told.filter(action="offering.published").count() == 1
+        assert told.filter(action="offering.revision_handed_in").count() == 1
+        assert told.filter(action="offering.revision_approved").count() == 1
 
 
 def test_a_blocked_provider_publishes_nothing(world: World) -> None:

@@ -14,11 +14,24 @@ from rest_framework.response import Response
 
 from agentmart.agents import selectors, services
 from agentmart.agents.models import Agent
+from agentmart.agents.states import AgentState
 from agentmart.contracts.runtimes import RUNTIMES
 from agentmart.identity.models import SELLERS, Customer
 from agentmart.identity.permissions import require, viewer
 from agentmart.infra.actors import Actor
-from agentmart.infra.rest import ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_uuid
+from agentmart.infra.rest import (
+    ApiSerializer,
+    ApiViewSet,
+    HexUUIDField,
+    Relation,
+    by_choice,
+    by_exact,
+    by_moment,
+    by_text,
+    by_uuid,
+    by_words,
+    fold,
+)
 from agentmart.kit.errors import Invalid, NotFound
 
 
@@ -98,12 +111,54 @@ class ImportSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
+class FlowReportSerializer(serializers.Serializer[Any]):
+    """What an import would say of a flow."""
+
+    valid = serializers.BooleanField(read_only=True)
+    sha256 = serializers.CharField(read_only=True)
+    errors = serializers.ListField(  # type: ignore[assignment]  # the answer's key
+        child=serializers.DictField(), read_only=True
+    )
+    warnings = serializers.ListField(child=serializers.JSONField(), read_only=True)
+    nodes = serializers.ListField(child=serializers.DictField(), read_only=True)
+    inputs = serializers.ListField(child=serializers.JSONField(), read_only=True)
+    outputs = serializers.ListField(child=serializers.JSONField(), read_only=True)
+    tweakable = serializers.ListField(child=serializers.DictField(), read_only=True)
+    requires = serializers.DictField(read_only=True)
+
+
+STATE_NAMES = {fold(state.value): (state.value,) for state in AgentState}
+
+
 class AgentViewSet(ApiViewSet):
     """Agents of a provider."""
 
     queryset = Agent.objects.select_related("customer")
     serializer_class = AgentSerializer
-    filters = {"customer_uuid": by_uuid("customer_id")}
+    filters = {
+        "customer": by_uuid("customer_id"),
+        "customer_uuid": by_uuid("customer_id"),
+        "name": by_text("name"),
+        "name_exact": by_exact("name"),
+        "query": by_words("name", "description"),
+        "state": by_choice("state", STATE_NAMES),
+        "runtime": by_choice("runtime", {fold(name): (name,) for name in RUNTIMES}),
+        "created": by_moment("created"),
+        "created_before": by_moment("created", "lt"),
+        "modified": by_moment("modified"),
+        "modified_before": by_moment("modified", "lt"),
+    }
+    orderings = {"created": "created", "modified": "modified", "name": "name", "state": "state"}
+    bodies = {
+        "partial_update": AgentUpdateSerializer,
+        "validate_flow": ImportSerializer,
+        "import_flow": ImportSerializer,
+    }
+    answers = {
+        "validate_flow": FlowReportSerializer,
+        "import_flow": [(201, FlowVersionSerializer), (200, FlowVersionSerializer)],
+        "destroy": None,
+    }
 
     def viewer(self) -> Actor:
         """Return the actor; support and finance see no agents."""
@@ -136,6 +191,11 @@ class AgentViewSet(ApiViewSet):
         require(self.actor, "agent.write", provider_id=agent.customer_id)
         changes = self.body(AgentUpdateSerializer, partial=True)
         return self.answer(services.update_agent(agent, changes, actor=self.actor, now=self.now))
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Remove a draft into which nothing was imported."""
+        services.delete_agent(self.get_object(), actor=self.actor, now=self.now)
+        return Response(status=204)
 
     @action(detail=True, methods=["post"])
     def validate_flow(self, request: Request, **kwargs: Any) -> Response:

@@ -19,8 +19,14 @@ from agentmart.identity.services import require_not_blocked
 from agentmart.infra import audit, transitions
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import snapshot
-from agentmart.kit.errors import Invalid
+from agentmart.kit.errors import Conflict, Invalid
 from agentmart.kit.ids import new_id
+
+
+class AgentUsed(Conflict):
+    """The agent has versions, which buyers may run; it cannot be deleted."""
+
+    code = "has_dependents"
 
 
 @transaction.atomic
@@ -49,6 +55,20 @@ def update_agent(agent: Agent, changes: Mapping[str, Any], *, actor: Actor, now:
     agent.save(update_fields=[*changes, "modified"])
     audit.record("agent.updated", agent, actor=actor, now=now, before=before, after=snapshot(agent, *changes))
     return agent
+
+
+@transaction.atomic
+def delete_agent(agent: Agent, *, actor: Actor, now: datetime) -> None:
+    """Remove a draft into which nothing was imported; raises Forbidden, AgentUsed (409)."""
+    require(actor, "agent.write", provider_id=agent.customer_id)
+    agent = Agent.objects.select_for_update().get(pk=agent.pk)
+    if agent.state != AgentState.DRAFT or agent.versions.exists():
+        raise AgentUsed(
+            f"{agent.name} has versions; take it off sale instead.", extra={"state": str(agent.state)}
+        )
+    audit.record("agent.deleted", agent, actor=actor, now=now, before=snapshot(agent, "name"))
+    agent.delete()
+    quotas.release(agent.customer_id, quotas.AGENTS, now=now)
 
 
 def _check_exposed(agent: Agent, exposed: Sequence[Mapping[str, str]]) -> None:

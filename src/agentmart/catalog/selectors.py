@@ -1,39 +1,200 @@
-"""Reads of the catalogue for what is shown and ordered."""
+"""Reads of the catalogue for what is shown, ordered and billed."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from agentmart.catalog.models import Category, Offering, Plan, PlanComponent
+from agentmart.catalog.models import (
+    Category,
+    Offering,
+    OfferingComponent,
+    OfferingPicture,
+    Plan,
+    PlanComponent,
+    PlanPrice,
+)
 from agentmart.catalog.price_json import price_from_json
 from agentmart.catalog.pricing import Fixed, Package, PerUnit, Tiered
 from agentmart.catalog.states import OfferingState
+from agentmart.identity.models import SELLERS
 from agentmart.infra.actors import Actor
 
+Row = dict[str, Any]
 
-def with_plans(offerings: Any) -> QuerySet[Offering]:
-    """Return offerings with everything their answer shows, in a constant number of queries."""
-    priced = PlanComponent.objects.select_related("component").order_by("component__type")
-    plans = Plan.objects.order_by("created", "id").prefetch_related(Prefetch("components", queryset=priced))
-    rows: QuerySet[Offering] = offerings.select_related("category", "service_provider").prefetch_related(
-        "components", Prefetch("plans", queryset=plans)
+COMPONENT_COLUMNS = (
+    "id",
+    "offering_id",
+    "type",
+    "name",
+    "description",
+    "measured_unit",
+    "billing_type",
+    "is_builtin",
+    "is_boolean",
+    "article_code",
+    "limit_period",
+    "limit_amount",
+    "min_value",
+    "max_value",
+    "max_available_limit",
+    "default_limit",
+)
+PLAN_COLUMNS = (
+    "id",
+    "offering_id",
+    "name",
+    "description",
+    "article_code",
+    "unit",
+    "interval_count",
+    "currency",
+    "limits",
+    "archived",
+    "pending",
+    "max_amount",
+    "billing_mode",
+    "backend_id",
+    "resources_count",
+)
+PRICE_COLUMNS = (
+    "id",
+    "number",
+    "plan_id",
+    "component_id",
+    "amount",
+    "price",
+    "next_amount",
+    "next_price",
+    "next_from",
+)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What an offering's answer shows besides its own columns, as plain rows."""
+
+    components: list[Row] = field(default_factory=list)
+    plans: list[Row] = field(default_factory=list)  # each with `prices`: rows, each with `component`
+
+
+def parts_of(offering_ids: Collection[UUID]) -> dict[UUID, Parts]:
+    """Return components, plans and prices of the offerings, in three queries whatever their number."""
+    found: dict[UUID, Parts] = defaultdict(Parts)
+    by_id: dict[UUID, Row] = {}
+    components = OfferingComponent.objects.filter(offering_id__in=offering_ids)
+    for row in components.order_by("created", "id").values(*COMPONENT_COLUMNS):
+        by_id[row["id"]] = row
+        found[row["offering_id"]].components.append(row)
+    plans = plan_rows(Plan.objects.filter(offering_id__in=offering_ids))
+    with_prices(plans, PlanComponent.objects.filter(offering_id__in=offering_ids), by_id)
+    for plan in plans:
+        found[plan["offering_id"]].plans.append(plan)
+    return found
+
+
+def plan_rows(plans: QuerySet[Any]) -> list[Row]:
+    """Return plans as plain rows, oldest first, with how many live resources of each the reader may see."""
+    return list(counted(plans).order_by("created", "id").values(*PLAN_COLUMNS))
+
+
+def counted(plans: QuerySet[Any]) -> QuerySet[Any]:
+    """Return plans with `resources_count`: the live resources under each that the reader may see."""
+    live = Plan.objects.filter(pk=OuterRef("pk")).exclude(resources__state="Terminated")
+    count = live.order_by().values("pk").annotate(total=Count("resources")).values("total")
+    rows: QuerySet[Any] = plans.annotate(
+        resources_count=Coalesce(Subquery(count), 0, output_field=IntegerField())
     )
     return rows
 
 
+def with_prices(plans: Iterable[Row], prices: QuerySet[Any], components: dict[UUID, Row]) -> None:
+    """Give each plan row its `prices`, by type, each with its `component`."""
+    by_plan: dict[UUID, list[Row]] = defaultdict(list)
+    for row in prices.values(*PRICE_COLUMNS):
+        row["component"] = components[row["component_id"]]
+        by_plan[row["plan_id"]].append(row)
+    for plan in plans:
+        plan["prices"] = sorted(by_plan[plan["id"]], key=lambda row: row["component"]["type"])
+
+
+def complete_plans(plans: list[Row]) -> list[Row]:
+    """Return plan rows of any offerings with their prices, in two queries."""
+    prices = PlanComponent.objects.filter(plan_id__in=[plan["id"] for plan in plans])
+    components = OfferingComponent.objects.filter(offering_id__in={plan["offering_id"] for plan in plans})
+    with_prices(plans, prices, {row["id"]: row for row in components.values(*COMPONENT_COLUMNS)})
+    return plans
+
+
+def manages(actor: Actor, customer_id: UUID) -> bool:
+    """Return whether the actor has the provider's view of this customer's offerings."""
+    return actor.is_operator or customer_id in actor.customers_as(SELLERS)
+
+
+def listed(offerings: Any, actor: Actor) -> QuerySet[Offering]:
+    """Return the offerings that the actor finds in lists: others' only where there is a plan to buy them by."""
+    rows: QuerySet[Offering] = offerings
+    if actor.is_operator:
+        return rows
+    sold = Plan.objects.filter(offering=OuterRef("pk"), archived=False)
+    return rows.filter(Q(customer_id__in=actor.customers_as(SELLERS)) | Exists(sold))
+
+
+def with_sums(offerings: Any) -> QuerySet[Offering]:
+    """Return offerings with `order_count` and `total_customers`, as far as the reader may see orders and resources."""
+    own = Offering.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
+    orders = own.annotate(total=Count("orders")).values("total")
+    live = ~Q(resources__state="Terminated")
+    customers = own.annotate(total=Count("resources__customer_id", filter=live, distinct=True)).values(
+        "total"
+    )
+    rows: QuerySet[Offering] = offerings.annotate(
+        order_count=Coalesce(Subquery(orders), 0, output_field=IntegerField()),
+        total_customers=Coalesce(Subquery(customers), 0, output_field=IntegerField()),
+    )
+    return rows
+
+
+def shown_offerings(offerings: Any) -> QuerySet[Offering]:
+    """Return offerings with the rows beside them that their answer shows (the flow is never read)."""
+    rows: QuerySet[Offering] = with_sums(offerings).select_related("category", "service_provider", "private")
+    return rows
+
+
 def managed_offerings(actor: Actor) -> QuerySet[Offering]:
-    """Return the offerings the actor runs, with everything their answer shows."""
-    return with_plans(Offering.objects.managed_by(actor))
+    """Return the offerings the actor runs."""
+    return shown_offerings(Offering.objects.managed_by(actor))
 
 
 def with_offering_counts(categories: Any) -> QuerySet[Category]:
-    """Return categories with `active_offerings`: how many public offerings stand on the shelf."""
+    """Return categories with `active_offerings` (public ones) and `available_offerings` (those with a plan)."""
     public = Q(offerings__state=OfferingState.ACTIVE, offerings__shared=True)
-    rows: QuerySet[Category] = categories.annotate(active_offerings=Count("offerings", filter=public))
+    sold = Exists(Plan.objects.filter(offering=OuterRef("offerings"), archived=False))
+    rows: QuerySet[Category] = categories.annotate(
+        active_offerings=Count("offerings", filter=public),
+        available_offerings=Count("offerings", filter=public & Q(sold)),
+    )
     return rows
+
+
+def picture_of(offering: Offering, kind: str) -> OfferingPicture | None:
+    """Return the `image` or `thumbnail` of an offering, None without one."""
+    return OfferingPicture.objects.filter(offering=offering, kind=kind).first()
+
+
+def prices_for(plan_ids: Collection[UUID], day: date) -> dict[UUID, dict[str, Any]]:
+    """Return the price (as JSON) of each component of the plans that is, or was, in force on a day, by row id."""
+    versions = PlanPrice.objects.filter(plan_component__plan_id__in=plan_ids, valid_from__lte=day)
+    newest = versions.order_by("plan_component_id", "-valid_from", "-id").distinct("plan_component_id")
+    return dict(newest.values_list("plan_component_id", "price"))
 
 
 def unit_price_of(component: PlanComponent) -> Decimal | None:

@@ -29,8 +29,13 @@ MATRIX: dict[str, str] = {
     "offering.create": "St Ca PO",
     "offering.edit": "St Ca PO OM",
     "offering.activate": "St Ca",
+    "offering.activate_own": "PO",
     "offering.pause": "St Ca PO OM",
+    "offering.secrets": "St PO OM",
+    "provider.edit": "St PO",
     "plan.write": "St Ca PO",
+    "plan.edit": "St Ca PO OM",
+    "plan.price": "St Ca PO OM",
     "order.place": "St CO CM PA PM Pm",
     "resource.edit": "St CO CM PA PM",
     "resource.terminate": "St CO CM PA PM PO OM",
@@ -48,7 +53,13 @@ MATRIX: dict[str, str] = {
     "customer.edit": "St Fi CO",
     "customer.edit_staff_fields": "St",
     "customer.edit_plain_fields": "St CO",
+    "customer.edit_tax": "St Fi",
+    "customer.delete": "St",
     "project.create": "St CO CM",
+    "project.edit": "St CO CM PM",
+    "project.delete": "St CO",
+    "member.see": "St Su CO CM CS",
+    "member.see_in_project": "St Su CO CM CS PA PM Pm",
     "member.write": "St CO",
     "member.write_in_project": "St CO PM",
     "issue.open": "St Su Ca CO CM CS PA PM Pm PO OM",
@@ -60,6 +71,7 @@ MATRIX: dict[str, str] = {
     "sla.write": "St",
     "user.see": "St Su",
     "user.write": "St",
+    "user.impersonate": "St",
     "agent.write": "St PO OM",
     "agent.see": "St Ca PO OM",
     "config.see": "St Su Fi CO CM CS PA PM Pm",
@@ -70,8 +82,15 @@ MATRIX: dict[str, str] = {
     "usage.see": "St Su Fi CO CM CS PA PM Pm PO OM",
     "invoice.see": "St Su Fi CO CM",
     "invoice.write": "St Fi",
+    "audit.see": "St Su Fi CO",
+    "stats.revenue": "St Su Fi",
+    "stats.usage": "St Su Fi Ca",
+    "stats.own_revenue": "St Su Fi PO",
 }
 """Operation → the roles that may do it: operators everywhere, the others in their own customer or project."""
+
+IN_PERSON = frozenset({"key.write"})
+"""What staff does not do while acting as somebody: its result would outlive the acting."""
 
 OPERATOR_LETTERS = frozenset({"St", "Su", "Fi", "Ca"})
 
@@ -94,6 +113,8 @@ def permitted(
     """
     if actor.system:
         return True
+    if actor.impersonator_id is not None and operation in IN_PERSON:
+        return False
     letters = frozenset(MATRIX[operation].split())
     if actor.operator_roles & _roles(letters & OPERATOR_LETTERS):
         return True
@@ -124,6 +145,12 @@ def require(
         actor, operation, customer_id=customer_id, project_id=project_id, provider_id=provider_id
     ):
         raise Forbidden("You do not have permission to perform this action.", extra={"operation": operation})
+
+
+def require_in_person(actor: Actor) -> None:
+    """Raise Forbidden for staff that acts as somebody: logins, tokens and passwords are the person's own."""
+    if actor.impersonator_id is not None:
+        raise Forbidden("Nobody does this for somebody else.", extra={"acting_as": actor.username})
 
 
 def viewer(actor: Actor, operation: str) -> Actor:

@@ -1,13 +1,17 @@
-"""REST of the catalogue: categories, plans, offerings, and publishing an agent."""
+"""REST of the catalogue: categories, plans, offerings, who sells, and publishing an agent."""
 
-from agentmart.catalog.api.categories import CategoryViewSet
-from agentmart.catalog.api.offerings import OfferingViewSet, ProviderOfferingViewSet, ServiceProviderViewSet
+from agentmart.catalog.api.categories import CategoryGroupViewSet, CategoryViewSet
+from agentmart.catalog.api.offerings import OfferingViewSet, ProviderOfferingViewSet
+from agentmart.catalog.api.plan_components import PlanComponentViewSet
 from agentmart.catalog.api.plans import PlanViewSet
+from agentmart.catalog.api.providers import ServiceProviderViewSet
 from agentmart.catalog.api.publishing import ProviderAgentViewSet
 
 __all__ = [
+    "CategoryGroupViewSet",
     "CategoryViewSet",
     "OfferingViewSet",
+    "PlanComponentViewSet",
     "PlanViewSet",
     "ProviderAgentViewSet",
     "ProviderOfferingViewSet",

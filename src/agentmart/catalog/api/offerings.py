@@ -1,134 +1,37 @@
-"""REST: offerings, under three families of paths, and who sells them."""
+"""REST: offerings, under three families of paths."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
-from rest_framework import serializers
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.catalog import selectors, services
+from agentmart.catalog.api import offering_bodies as sent
+from agentmart.catalog.api.answers import Addresses, component_answer
 from agentmart.catalog.api.categories import public
-from agentmart.catalog.api.plans import PlanBodySerializer, PlanSerializer
-from agentmart.catalog.models import TYPES, Category, Offering, ServiceProvider
+from agentmart.catalog.api.offering_answers import (
+    WITH_PARTS,
+    OfferingComponentSerializer,
+    OfferingSerializer,
+    StateSerializer,
+)
+from agentmart.catalog.api.offering_lists import FILTERS, ORDERINGS
+from agentmart.catalog.api.plans import PlanSerializer
+from agentmart.catalog.models import Offering, OfferingComponent
 from agentmart.catalog.states import OfferingState
 from agentmart.identity import selectors as identity
 from agentmart.identity.models import SELLERS, Customer
 from agentmart.identity.permissions import permitted, require
 from agentmart.infra.permissions import LoggedIn
-from agentmart.infra.rest import (
-    ApiSerializer,
-    ApiViewSet,
-    HexUUIDField,
-    JsonObject,
-    Relation,
-    by_choice,
-    by_text,
-    by_uuid,
-    fold,
-)
-from agentmart.kit.errors import Forbidden, Invalid
-
-
-class OfferingComponentSerializer(serializers.Serializer[Any]):
-    """A component as it is written and shown."""
-
-    uuid = HexUUIDField(source="id", read_only=True)
-    type = serializers.RegexField(r"\A[A-Za-z0-9_\-/:]+\Z", max_length=60)
-    name = serializers.CharField(max_length=150)
-    measured_unit = serializers.CharField(required=False, allow_blank=True, max_length=30)
-    billing_type = serializers.ChoiceField(choices=["fixed", "usage", "limit", "one", "few"])
-    is_builtin = serializers.BooleanField(read_only=True)
-
-
-class OfferingSerializer(ApiSerializer):
-    """An offering as everybody sees it."""
-
-    url = serializers.HyperlinkedIdentityField(
-        view_name="marketplace-offering-detail", lookup_field="uuid", lookup_url_kwarg="uuid"
-    )
-    uuid = HexUUIDField(source="id", read_only=True)
-    created = serializers.DateTimeField(read_only=True)
-    name = serializers.CharField(read_only=True)
-    slug = serializers.CharField(read_only=True)
-    description = serializers.CharField(read_only=True)
-    type = serializers.CharField(read_only=True)
-    state = serializers.CharField(read_only=True)
-    review = serializers.CharField(read_only=True)
-    paused_reason = serializers.CharField(read_only=True)
-    category = Relation(view_name="marketplace-category-detail", read_only=True)
-    category_uuid = HexUUIDField(source="category_id", read_only=True)
-    category_title = serializers.CharField(source="category.title", read_only=True)
-    customer = Relation(view_name="customer-detail", read_only=True)
-    customer_uuid = HexUUIDField(source="customer_id", read_only=True)
-    customer_name = serializers.CharField(source="service_provider.name", read_only=True)
-    shared = serializers.BooleanField(read_only=True)
-    billable = serializers.BooleanField(read_only=True)
-    plugin_options = serializers.JSONField(read_only=True)
-    components = OfferingComponentSerializer(many=True, read_only=True)
-    plans = PlanSerializer(many=True, read_only=True)
-    is_orderable = serializers.SerializerMethodField()
-    custom_code = serializers.BooleanField(read_only=True)
-
-    def get_is_orderable(self, offering: Offering) -> bool:
-        """Return whether somebody could order it now."""
-        return offering.state == OfferingState.ACTIVE and any(
-            not plan.archived for plan in offering.plans.all()
-        )
-
-
-class PluginOptions(JsonObject):
-    """Settings of an offering's type; those we know are checked, others kept."""
-
-    def to_internal_value(self, data: Any) -> dict[Any, Any]:
-        """Return the options; refuses a flag that is no boolean."""
-        value = super().to_internal_value(data)
-        if not isinstance(value.get("require_provider_approval", True), bool):
-            raise serializers.ValidationError({"require_provider_approval": ["Must be a valid boolean."]})
-        return value
-
-
-class OfferingCreateSerializer(serializers.Serializer[Any]):
-    """An offering as it is written."""
-
-    name = serializers.CharField(max_length=150)
-    category = Relation(view_name="marketplace-category-detail", queryset=Category.objects)
-    type = serializers.CharField(max_length=40)
-    customer = Relation(view_name="customer-detail", queryset=Customer.objects, required=False)
-    description = serializers.CharField(required=False, allow_blank=True)
-    state = serializers.CharField(required=False)
-    shared = serializers.BooleanField(required=False)
-    billable = serializers.BooleanField(required=False)
-    plugin_options = PluginOptions(required=False)
-    components = OfferingComponentSerializer(many=True, required=False)
-    plans = PlanBodySerializer(many=True, required=False)
-
-    def validate_type(self, value: str) -> str:
-        """Accept the registered types and their aliases."""
-        if value.lower() not in TYPES:
-            raise serializers.ValidationError(
-                f"Unknown type {value}; use one of {', '.join(sorted(set(TYPES.values())))}."
-            )
-        return TYPES[value.lower()]
-
-    def validate_state(self, value: str) -> str:
-        """Accept Draft and Active, in any case."""
-        states = {"draft": OfferingState.DRAFT, "active": OfferingState.ACTIVE}
-        if fold(value) not in states:
-            raise serializers.ValidationError("An offering is created Draft or Active.")
-        return states[fold(value)]
-
-
-class PauseSerializer(serializers.Serializer[Any]):
-    """Why an offering pauses."""
-
-    paused_reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
-
-
-STATE_NAMES = {fold(state.value): (state.value,) for state in OfferingState}
+from agentmart.infra.rest import ApiViewSet
+from agentmart.kit.errors import Forbidden, Invalid, NotFound
 
 
 class OfferingViewSet(ApiViewSet):
@@ -136,27 +39,97 @@ class OfferingViewSet(ApiViewSet):
 
     queryset = Offering.objects
     serializer_class = OfferingSerializer
-    filters = {
-        "state": by_choice("state", STATE_NAMES),
-        "category_uuid": by_uuid("category_id"),
-        "customer_uuid": by_uuid("customer_id"),
-        "name": by_text("name"),
+    filters = FILTERS
+    orderings = ORDERINGS
+    bodies = {
+        "create": sent.OfferingCreateBody,
+        "partial_update": sent.OfferingUpdateBody,
+        "activate": None,
+        "pause": sent.PauseSerializer,
+        "unpause": None,
+        "archive": None,
+        "draft": None,
+        "make_unavailable": None,
+        "make_available": None,
+        "approve_revision": None,
+        "reject_revision": sent.RejectBody,
+        "update_description": sent.DescriptionBody,
+        "update_overview": sent.OverviewBody,
+        "update_options": sent.OptionsBody,
+        "update_resource_options": sent.ResourceOptionsBody,
+        "update_attributes": sent.AttributesBody,
+        "update_location": sent.LocationBody,
+        "update_integration": sent.IntegrationBody,
+        "set_backend_metadata": sent.BackendMetadataBody,
+        "create_offering_component": sent.OfferingComponentBody,
+        "update_offering_component": sent.OfferingComponentChange,
+        "remove_offering_component": sent.OfferingComponentChoice,
+        "update_image": sent.ImageBody,
+        "update_thumbnail": sent.ThumbnailBody,
+        "delete_image": None,
+        "delete_thumbnail": None,
+    }
+    answers = {
+        "destroy": None,
+        "plans": PlanSerializer(many=True),
+        "plan": PlanSerializer,
+        **dict.fromkeys(
+            ("activate", "pause", "unpause", "archive", "draft", "make_unavailable", "make_available"),
+            StateSerializer,
+        ),
+        "approve_revision": StateSerializer,
+        "reject_revision": StateSerializer,
+        "create_offering_component": (201, OfferingComponentSerializer),
+        "update_offering_component": OfferingComponentSerializer,
+        "remove_offering_component": OfferingSerializer,
+        "delete_image": (204, None),
+        "delete_thumbnail": (204, None),
     }
 
     def get_permissions(self) -> list[Any]:
         """Let visitors read active offerings."""
         return public(self)
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Begin with nothing known of any offering's parts."""
+        self.addresses = Addresses(request)
+        self._parts: dict[UUID, selectors.Parts] = {}
+        super().initial(request, *args, **kwargs)
+
     def visible(self) -> QuerySet[Any]:
-        """Return visible offerings with all that their answer shows."""
-        return selectors.with_plans(super().visible())
+        """Return visible offerings with all that their answer shows; lists hold what can be bought."""
+        rows = super().visible()
+        if self.action == "list":
+            rows = selectors.listed(rows, self.actor)
+        return selectors.shown_offerings(rows)
+
+    def page_of(self, rows: QuerySet[Any]) -> list[Any]:
+        """Return a page of offerings, with all their parts at hand."""
+        page = super().page_of(rows)
+        chosen = set(self.request.query_params.getlist("field"))
+        if self.action == "list" and page and (not chosen or chosen & WITH_PARTS):
+            self._parts = selectors.parts_of([offering.id for offering in page])
+        return page
+
+    def parts_of(self, uuid: UUID) -> selectors.Parts:
+        """Return the rows below an offering."""
+        if uuid not in self._parts:
+            self._parts[uuid] = (
+                selectors.parts_of([uuid])[uuid] if self.action != "list" else selectors.Parts()
+            )
+        return self._parts[uuid]
+
+    def show(self, offering: Offering, *, status: int = 200) -> Response:
+        """Answer with the offering as it stands now."""
+        self._parts.clear()
+        return self.answer(self.visible().get(pk=offering.pk), status=status)
 
     def create(self, request: Request) -> Response:
         """Add an offering; `state: Active` for whoever may activate."""
-        named = self.named(OfferingCreateSerializer, "customer") or self._default_customer()
+        named = self.named(sent.OfferingCreateBody, "customer") or self._default_customer()
         if named is not None:
             require(self.actor, "offering.create", provider_id=named.id)
-        body = self.body(OfferingCreateSerializer)
+        body = self.body()
         customer = body.pop("customer", named)
         if customer is None:
             raise Invalid("Say which customer provides the offering.", field="customer")
@@ -166,7 +139,7 @@ class OfferingViewSet(ApiViewSet):
         offering = services.create_offering(actor=self.actor, now=self.now, customer=customer, **body)
         if state == OfferingState.ACTIVE:
             services.change_state(offering, "activate", actor=self.actor, now=self.now)
-        return self.answer(self.visible().get(pk=offering.pk), status=201)
+        return self.show(offering, status=201)
 
     def _default_customer(self) -> Customer | None:
         """Return who provides an offering without `customer`: operators' own, or the caller's only one."""
@@ -175,44 +148,266 @@ class OfferingViewSet(ApiViewSet):
         mine = Customer.objects.visible_to(self.actor).filter(id__in=self.actor.customers_as(SELLERS))[:2]
         return mine[0] if len(mine) == 1 else None
 
+    def _allowed(self, operation: str) -> Offering:
+        """Return the offering of the address; raises 404, 403."""
+        offering: Offering = self.get_object()
+        require(self.actor, operation, provider_id=offering.customer_id)
+        return offering
+
+    def _edit(self, *, partial: bool = False) -> Response:
+        """Change what the body names, and answer with the offering."""
+        offering = self._allowed("offering.edit")
+        if {"secret_options", "service_attributes"} & set(self.payload):
+            require(self.actor, "offering.secrets", provider_id=offering.customer_id)
+        changes = self.body(partial=partial)
+        return self.show(services.update_offering(offering, changes, actor=self.actor, now=self.now))
+
+    def partial_update(self, request: Request, **kwargs: Any) -> Response:
+        """Change an offering."""
+        return self._edit(partial=True)
+
+    def destroy(self, request: Request, **kwargs: Any) -> Response:
+        """Remove a draft that nobody ordered."""
+        services.delete_offering(self.get_object(), actor=self.actor, now=self.now)
+        return Response(status=204)
+
     @action(detail=True, methods=["get"])
     def plans(self, request: Request, **kwargs: Any) -> Response:
         """List the offering's plans."""
-        return Response(
-            PlanSerializer(
-                self.get_object().plans.all(), many=True, context=self.get_serializer_context()
-            ).data
-        )
+        page = self.page_of(self._plans())  # type: ignore[arg-type]
+        return self.get_paginated_response(self._plan_answers(page))
 
-    def _change(self, verb: str, **details: Any) -> Response:
-        """Carry out one state change."""
-        offering = services.change_state(self.get_object(), verb, actor=self.actor, now=self.now, **details)
+    @action(detail=True, methods=["get"], url_path="plans/(?P<plan_uuid>[0-9a-fA-F-]{32,36})")
+    def plan(self, request: Request, plan_uuid: str, **kwargs: Any) -> Response:
+        """Show one of the offering's plans."""
+        key = plan_uuid.replace("-", "").lower()
+        found = [plan for plan in self._plans() if plan["id"].hex == key]
+        if not found:
+            raise NotFound("The offering has no such plan.")
+        return Response(self._plan_answers(found)[0])
+
+    def _plans(self) -> list[selectors.Row]:
+        """Return the offering's plans as plain rows; those under review for those who manage it."""
+        offering = self.get_object()
+        managed = selectors.manages(self.actor, offering.customer_id)
+        return [plan for plan in self.parts_of(offering.id).plans if managed or not plan["pending"]]
+
+    def _plan_answers(self, plans: list[selectors.Row]) -> list[dict[str, Any]]:
+        """Return plain rows of plans as they are shown."""
+        shown = PlanSerializer(plans, many=True, context=self.get_serializer_context()).data
+        return list(shown)
+
+    # --- states ---
+
+    def move(self, offering: Offering, verb: str, **details: Any) -> Offering:
+        """Carry out a change of state (what is above this module tells the gateway of it)."""
+        return services.change_state(offering, verb, actor=self.actor, now=self.now, **details)
+
+    def _moved(self, verb: str, **details: Any) -> Response:
+        """Carry out one state change and answer where the offering stands."""
+        offering = self.move(self.get_object(), verb, **details)
         return Response({"detail": f"Offering is {offering.state}.", "state": offering.state})
 
     @action(detail=True, methods=["post"])
     def activate(self, request: Request, **kwargs: Any) -> Response:
-        """Draft → Active."""
-        return self._change("activate")
+        """Draft → Active; of an offering that is live, approve the revision that waits."""
+        offering = self.get_object()
+        if offering.state != OfferingState.DRAFT and offering.review == "pending":
+            return self._approved(offering)
+        return self._moved("activate")
+
+    @action(detail=True, methods=["post"])
+    def approve_revision(self, request: Request, **kwargs: Any) -> Response:
+        """Let the revision that waits go live; buyers keep the version they have."""
+        return self._approved(self.get_object())
+
+    def _approved(self, offering: Offering) -> Response:
+        """Approve what waits and say so."""
+        offering = services.approve_revision(offering, actor=self.actor, now=self.now)
+        return Response({"detail": "The revision is approved.", "state": offering.state})
+
+    @action(detail=True, methods=["post"])
+    def reject_revision(self, request: Request, **kwargs: Any) -> Response:
+        """Refuse the revision that waits; what is live stays as it is."""
+        offering = self._allowed("offering.activate")
+        comment = self.body().get("comment", "")
+        offering = services.reject_revision(offering, comment=comment, actor=self.actor, now=self.now)
+        return Response({"detail": "The revision is rejected.", "state": offering.state})
 
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, **kwargs: Any) -> Response:
         """Active → Paused."""
-        return self._change("pause", paused_reason=self.body(PauseSerializer).get("paused_reason", ""))
+        self._allowed("offering.pause")
+        return self._moved("pause", paused_reason=self.body().get("paused_reason", ""))
 
     @action(detail=True, methods=["post"])
     def unpause(self, request: Request, **kwargs: Any) -> Response:
         """Paused → Active."""
-        return self._change("unpause", paused_reason="")
+        return self._moved("unpause", paused_reason="")
 
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, **kwargs: Any) -> Response:
         """Any → Archived."""
-        return self._change("archive")
+        return self._moved("archive")
 
     @action(detail=True, methods=["post"])
     def draft(self, request: Request, **kwargs: Any) -> Response:
         """Back to Draft."""
-        return self._change("draft")
+        return self._moved("draft")
+
+    @action(detail=True, methods=["post"])
+    def make_unavailable(self, request: Request, **kwargs: Any) -> Response:
+        """Active → Unavailable: no orders, and the gateway refuses calls (503)."""
+        return self._moved("make_unavailable")
+
+    @action(detail=True, methods=["post"])
+    def make_available(self, request: Request, **kwargs: Any) -> Response:
+        """Unavailable → Active."""
+        return self._moved("make_available")
+
+    # --- what it says ---
+
+    @action(detail=True, methods=["post"])
+    def update_description(self, request: Request, **kwargs: Any) -> Response:
+        """Change the category, and the short text."""
+        return self._edit()
+
+    @action(detail=True, methods=["post"])
+    def update_overview(self, request: Request, **kwargs: Any) -> Response:
+        """Change what the offering's page says."""
+        return self._edit()
+
+    @action(detail=True, methods=["post"])
+    def update_options(self, request: Request, **kwargs: Any) -> Response:
+        """Change what an order says."""
+        return self._edit()
+
+    @action(detail=True, methods=["post"])
+    def update_resource_options(self, request: Request, **kwargs: Any) -> Response:
+        """Change what a resource can be changed by."""
+        return self._edit()
+
+    @action(detail=True, methods=["post"])
+    def update_location(self, request: Request, **kwargs: Any) -> Response:
+        """Change where the offering is."""
+        return self._edit()
+
+    @action(detail=True, methods=["post"])
+    def update_integration(self, request: Request, **kwargs: Any) -> Response:
+        """Change how the offering is connected to what delivers it."""
+        return self._edit()
+
+    @action(detail=True, methods=["post"])
+    def set_backend_metadata(self, request: Request, **kwargs: Any) -> Response:
+        """Change what the delivering system says of the offering."""
+        return self._edit()
+
+    @action(detail=True, methods=["post"])
+    def update_attributes(self, request: Request, **kwargs: Any) -> Response:
+        """Replace the attributes: the body itself, or its `attributes`."""
+        offering = self._allowed("offering.edit")
+        whole = dict(self.payload)
+        body = whole if set(whole) == {"attributes"} else {"attributes": whole}
+        checked = sent.AttributesBody(data=body, context=self.get_serializer_context())
+        checked.is_valid(raise_exception=True)
+        changes = checked.validated_data
+        return self.show(services.update_offering(offering, changes, actor=self.actor, now=self.now))
+
+    # --- components ---
+
+    def _component(self, offering: Offering, uuid: UUID) -> OfferingComponent:
+        """Return a component of the offering; raises Invalid for one that it has not."""
+        component = (
+            OfferingComponent.objects.visible_to(self.actor).filter(offering=offering, pk=uuid).first()
+        )
+        if component is None:
+            raise Invalid("The offering has no such component.", field="uuid")
+        return component
+
+    def _component_answer(self, component: OfferingComponent, *, status: int = 200) -> Response:
+        """Return a component as it is shown."""
+        row = {name: getattr(component, name) for name in selectors.COMPONENT_COLUMNS}
+        return Response(component_answer(row), status=status)
+
+    @action(detail=True, methods=["post"])
+    def create_offering_component(self, request: Request, **kwargs: Any) -> Response:
+        """Add a component."""
+        offering = self._allowed("plan.write")
+        component = services.add_component(offering, self.body(), actor=self.actor, now=self.now)
+        return self._component_answer(component, status=201)
+
+    @action(detail=True, methods=["post"])
+    def update_offering_component(self, request: Request, **kwargs: Any) -> Response:
+        """Change a component; how a priced one is billed stays."""
+        offering = self._allowed("offering.edit")
+        changes = self.body()
+        component = self._component(offering, changes.pop("uuid"))
+        return self._component_answer(
+            services.update_component(component, changes, actor=self.actor, now=self.now)
+        )
+
+    @action(detail=True, methods=["post"])
+    def remove_offering_component(self, request: Request, **kwargs: Any) -> Response:
+        """Take a component off the offering, unless it was sold."""
+        offering = self._allowed("offering.edit")
+        component = self._component(offering, self.body()["uuid"])
+        services.remove_component(component, actor=self.actor, now=self.now)
+        return self.show(offering)
+
+    # --- pictures ---
+
+    def _store_picture(self, kind: str) -> Response:
+        """Give the offering a picture."""
+        offering = self._allowed("offering.edit")
+        data = self.body()[kind]
+        return self.show(services.store_picture(offering, kind, data, actor=self.actor, now=self.now))
+
+    def _remove_picture(self, kind: str) -> Response:
+        """Take a picture off the offering."""
+        services.remove_picture(self._allowed("offering.edit"), kind, actor=self.actor, now=self.now)
+        return Response(status=204)
+
+    def _picture(self, kind: str) -> HttpResponse:
+        """Answer with a picture itself."""
+        picture = selectors.picture_of(self.get_object(), kind)
+        if picture is None:
+            raise NotFound(f"The offering has no {kind}.")
+        answer = HttpResponse(bytes(picture.data), content_type=picture.content_type)
+        answer["X-Content-Type-Options"] = "nosniff"
+        answer["Cache-Control"] = "private, max-age=300"
+        return answer
+
+    @action(detail=True, methods=["post"])
+    def update_image(self, request: Request, **kwargs: Any) -> Response:
+        """Give the offering its large picture: a file, or base64 text."""
+        return self._store_picture("image")
+
+    @action(detail=True, methods=["post"])
+    def update_thumbnail(self, request: Request, **kwargs: Any) -> Response:
+        """Give the offering its small picture."""
+        return self._store_picture("thumbnail")
+
+    @action(detail=True, methods=["post"])
+    def delete_image(self, request: Request, **kwargs: Any) -> Response:
+        """Take the large picture off."""
+        return self._remove_picture("image")
+
+    @action(detail=True, methods=["post"])
+    def delete_thumbnail(self, request: Request, **kwargs: Any) -> Response:
+        """Take the small picture off."""
+        return self._remove_picture("thumbnail")
+
+    @extend_schema(responses={(200, "image/*"): bytes})
+    @action(detail=True, methods=["get"])
+    def image(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Show the large picture."""
+        return self._picture("image")
+
+    @extend_schema(responses={(200, "image/*"): bytes})
+    @action(detail=True, methods=["get"])
+    def thumbnail(self, request: Request, **kwargs: Any) -> HttpResponse:
+        """Show the small picture."""
+        return self._picture("thumbnail")
 
 
 class ProviderOfferingViewSet(OfferingViewSet):
@@ -225,27 +420,3 @@ class ProviderOfferingViewSet(OfferingViewSet):
     def visible(self) -> QuerySet[Any]:
         """Return the offerings the actor manages."""
         return selectors.managed_offerings(self.actor)
-
-
-class ServiceProviderSerializer(ApiSerializer):
-    """A customer that sells."""
-
-    uuid = HexUUIDField(source="id", read_only=True)
-    customer = Relation(view_name="customer-detail", queryset=Customer.objects)
-    customer_uuid = HexUUIDField(source="customer_id", read_only=True)
-    customer_name = serializers.CharField(source="name", read_only=True)
-    description = serializers.CharField(read_only=True)
-    created = serializers.DateTimeField(read_only=True)
-
-
-class ServiceProviderViewSet(ApiViewSet):
-    """Customers that sell."""
-
-    queryset = ServiceProvider.objects
-    serializer_class = ServiceProviderSerializer
-
-    def create(self, request: Request) -> Response:
-        """Make a customer a service provider."""
-        require(self.actor, "customer.create")
-        customer = self.body(ServiceProviderSerializer)["customer"]
-        return self.answer(services.register_provider(customer, actor=self.actor, now=self.now), status=201)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from agentmart.agents.api import AgentSerializer, AgentViewSet
 from agentmart.agents.models import Agent
 from agentmart.catalog import services
-from agentmart.catalog.api.offerings import PluginOptions
+from agentmart.catalog.api.offering_bodies import PluginOptions
 from agentmart.catalog.api.plans import MAX_COUNT, PlanBodySerializer
 from agentmart.catalog.models import Category, Offering
 from agentmart.identity.permissions import require
@@ -29,6 +29,25 @@ class PublishSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(required=False, max_length=150)
     description = serializers.CharField(required=False, allow_blank=True)
     plugin_options = PluginOptions(required=False)
+
+
+class PublishedSerializer(serializers.Serializer[Any]):
+    """How a publication went: what was handed in, and whether it waits."""
+
+    detail = serializers.CharField(read_only=True)
+    state = serializers.CharField(read_only=True)
+    review = serializers.CharField(read_only=True)
+    offering = serializers.URLField(read_only=True)
+    offering_uuid = serializers.CharField(read_only=True)
+    version = serializers.IntegerField(read_only=True, allow_null=True)
+    live_version = serializers.IntegerField(read_only=True, allow_null=True)
+
+
+class MovedSerializer(serializers.Serializer[Any]):
+    """Where an agent stands."""
+
+    detail = serializers.CharField(read_only=True)
+    state = serializers.CharField(read_only=True)
 
 
 class ProviderAgentSerializer(AgentSerializer):
@@ -54,34 +73,45 @@ class ProviderAgentViewSet(AgentViewSet):
 
     queryset = Agent.objects.select_related("customer", "offering")
     serializer_class = ProviderAgentSerializer
+    bodies = {**AgentViewSet.bodies, "publish": PublishSerializer, "unpublish": None}
+    answers = {**AgentViewSet.answers, "publish": PublishedSerializer, "unpublish": MovedSerializer}
 
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, **kwargs: Any) -> Response:
         """Offer the agent (or a new version of it) with plans."""
         agent = self.get_object()
         require(self.actor, "agent.write", provider_id=agent.customer_id)
-        body = self.body(PublishSerializer)
+        body = self.body()
+        handed_in = self._chosen(agent, body.pop("version", None)) or agent.latest_version
         offering = services.publish_agent(
             agent,
             actor=self.actor,
             now=self.now,
             category=body.pop("category", None),
             plans=body.pop("plans", []),
-            version=self._chosen(agent, body.pop("version", None)),
+            version=handed_in,
             **body,
         )
         address = request.build_absolute_uri(f"/api/marketplace-provider-offerings/{offering.uuid}/")
         agent.refresh_from_db(fields=["state"])
         return Response(
             {
-                "detail": "Waiting for review." if offering.review else "Published.",
+                "detail": "Waiting for review." if offering.review == "pending" else "Published.",
                 "state": agent.state,
                 "review": offering.review,
                 "offering": address,
                 "offering_uuid": offering.uuid,
-                "version": offering.flow_version.version if offering.flow_version else None,
+                "version": handed_in.version if handed_in else offering.version,
+                "live_version": offering.version if offering.state != "Draft" else None,
             }
         )
+
+    @action(detail=True, methods=["post"])
+    def unpublish(self, request: Request, **kwargs: Any) -> Response:
+        """Take the agent off sale: its offering pauses, buyers keep what they have."""
+        agent = self.get_object()
+        services.unpublish_agent(agent, actor=self.actor, now=self.now)
+        return Response({"detail": "Taken off sale.", "state": agent.state})
 
     def _chosen(self, agent: Agent, number: int | None) -> Any:
         """Return the version to publish, None for the newest; raises Invalid for a number that does not exist."""
