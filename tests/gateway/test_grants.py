@@ -250,7 +250,7 @@ async def test_a_key_revoked_while_the_body_comes_starts_nothing(world: World) -
     await world.store.publish(replace(issued.grant, state=GrantState.REVOKED))
 
     async def refused() -> bool:
-        return (await call(world.app, HELLO, issued.key)).status == 401
+        return (await call(world.app, b"", issued.key, method="GET", path="/v1/models")).status == 401
 
     await eventually(refused, within=1.0)
     go_on.set()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.gateway.support import NOW, make_grant
 
 from agentmart.adapters.runtimes import RuntimeFailure, TokenUsage
-from agentmart.contracts.usage import CallStarted, CallStatus, UsageEvent, UsageSource
+from agentmart.contracts.usage import CallStarted, CallStatus, Completed, UsageEvent, UsageSource
 from agentmart.gateway import usage
 from agentmart.gateway.errors import body_of, from_runtime
 from agentmart.gateway.http import event
@@ -176,7 +176,7 @@ def _event() -> UsageEvent:
 async def test_a_spool_gives_back_what_it_took(tmp_path: Path) -> None:
     dead, heir = Spool(tmp_path / "spool"), Spool(tmp_path / "spool")
     assert heir.adopt() == ([], [])
-    events = [_event() for _ in range(3)]
+    events = [Completed(_event()) for _ in range(3)]
     for one in events:
         await dead.append(one)
     assert heir.adopt() == ([], [])  # its gateway lives
@@ -188,9 +188,9 @@ async def test_a_spool_gives_back_what_it_took(tmp_path: Path) -> None:
 
 async def test_a_spool_that_was_written_out_is_removed(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
-    await spool.append(_event())
+    await spool.append(Completed(_event()))
     await spool.clear()
-    second = _event()
+    second = Completed(_event())
     await spool.append(second)
     (path,) = tmp_path.glob("*.jsonl")
     assert read_lines(path.read_bytes()) == ([second], [])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from tests.gateway.support import (
     NOW,
@@ -26,7 +27,7 @@ from tests.gateway.support import (
 
 from agentmart.adapters.runtimes import RunRequest, RuntimeFailure, TokenUsage
 from agentmart.config.database import DatabaseUrls
-from agentmart.contracts.usage import CallStatus, UsageEvent
+from agentmart.contracts.usage import CallStatus, Completed, UsageEvent
 from agentmart.gateway.app import create_app
 from agentmart.gateway.database import Database
 from agentmart.gateway.errors import Unavailable
@@ -407,7 +408,11 @@ async def test_the_spool_is_kept_until_all_of_it_is_written(
     writer = UsageWriter(Database(fresh_database.gateway, timeout=2.0), Spool(tmp_path), wait=0.01)
     outcome = Outcome(CallStatus.OK, "x")
     first, second = (
-        event_of(issue().grant, uuid7(NOW), outcome, text="x", streamed=False, duration_ms=1, received_at=NOW)
+        Completed(
+            event_of(
+                issue().grant, uuid7(NOW), outcome, text="x", streamed=False, duration_ms=1, received_at=NOW
+            )
+        )
         for _ in range(2)
     )
     await writer.completed(first)  # the writer was not started: both go to the spool
@@ -453,10 +458,9 @@ async def test_a_runtimes_strange_word_for_a_failure_costs_no_event(world: World
 async def test_a_damaged_spool_holds_up_neither_the_start_nor_the_other_events(
     fresh_database: DatabaseUrls, store: Store, tmp_path: Path
 ) -> None:
-    first, second = _event(), _event()
     spool = Spool(tmp_path)
-    for event in (first, second):
-        await spool.append(event)
+    for _ in range(2):
+        await spool.append(Completed(_event()))
     spool.close()
     (path,) = tmp_path.glob("usage-*.jsonl")
     lines = path.read_bytes().split(b"\n")
@@ -475,7 +479,7 @@ async def test_a_damaged_spool_holds_up_neither_the_start_nor_the_other_events(
 async def test_an_event_the_database_refuses_is_set_aside_and_the_others_are_written(
     fresh_database: DatabaseUrls, store: Store, tmp_path: Path
 ) -> None:
-    good, bad = _event(), replace(_event(), error_code="nul \0")
+    good, bad = Completed(_event()), Completed(replace(_event(), error_code="nul \0"))
     spool = Spool(tmp_path)
     for event in (bad, good):
         await spool.append(event)
@@ -488,12 +492,12 @@ async def test_an_event_the_database_refuses_is_set_aside_and_the_others_are_wri
         return not path.exists()
 
     await eventually(done)
-    assert [row["id"] for row in await store.events()] == [good.id]
+    assert [row["id"] for row in await store.events()] == [good.event.id]
     assert read_lines((tmp_path / "refused.jsonl").read_bytes()) == ([bad], [])
     with pytest.raises(
         Unavailable
     ):  # while it runs: the call is not answered, and nothing is spooled for ever
-        await writer.completed(replace(bad, id=uuid7(NOW)))
+        await writer.completed(Completed(replace(bad.event, id=uuid7(NOW))))
     assert not list(tmp_path.glob("usage-*.jsonl"))
     await writer.close(timeout=5)
 
@@ -510,9 +514,15 @@ def _event() -> UsageEvent:
     )
 
 
+def test_a_spool_of_bare_events_is_read() -> None:
+    event, call = _event(), Completed(_event(), keyed=True, answer=b"{}")
+    lines = [msgspec.json.encode(event), msgspec.json.encode(call), b'{"event": 1}', b""]
+    assert read_lines(b"\n".join(lines)) == ([Completed(event), call], [b'{"event": 1}'])
+
+
 async def test_a_line_after_a_torn_one_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = Spool(tmp_path)
-    events = [_event() for _ in range(3)]
+    events = [Completed(_event()) for _ in range(3)]
     await spool.append(events[0])
     with monkeypatch.context() as patch:  # a disk that takes half a line and then neither syncs nor truncates
         patch.setattr(os, "fdatasync", _broken)

@@ -15,7 +15,7 @@ from tests.gateway.support import NOW, Store, make_grant
 from agentmart.adapters.runtimes import TokenUsage
 from agentmart.config.database import DatabaseUrls
 from agentmart.contracts.tables import GATEWAY_PRIVILEGES, GATEWAY_ROLE
-from agentmart.contracts.usage import CallStarted, CallStatus, UsageEvent
+from agentmart.contracts.usage import CallStarted, CallStatus, Completed, UsageEvent
 from agentmart.gateway.usage import COUNT_MONTH, WRITE_BATCH, Outcome, batch_values, event_of, started_of
 from agentmart.kit.ids import uuid7
 
@@ -37,7 +37,9 @@ def event(grant=GRANT, at: datetime = NOW, status: CallStatus = CallStatus.OK, *
 
 
 async def write(connection, started=(), events=(), delivered=()) -> int:
-    return await connection.fetchval(WRITE_BATCH, *batch_values(started, events, delivered))
+    return await connection.fetchval(
+        WRITE_BATCH, *batch_values(started, [Completed(event) for event in events], delivered)
+    )
 
 
 async def test_the_role_may_do_what_is_listed_and_nothing_else(store: Store) -> None:

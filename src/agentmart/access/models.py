@@ -75,3 +75,32 @@ class GrantRow(models.Model):
 
     def __str__(self) -> str:
         return f"grant {self.key_id} ({self.state})"
+
+
+class IdempotentCallQuerySet(ScopedQuerySet["IdempotentCall"]):
+    """Calls with a key, scoped by the buyer."""
+
+
+class IdempotentCall(models.Model):
+    """A call made with an `Idempotency-Key`: under way while it has no answer, repeated from the answer for a day.
+
+    Written by the gateway, by SQL of its own; the answer in the same transaction as the call's usage.
+    """
+
+    pk = models.CompositePrimaryKey("config_id", "key_sha256")
+    config_id = models.UUIDField()
+    key_sha256 = models.BinaryField(max_length=32)
+    customer_id = models.UUIDField()
+    fingerprint = models.BinaryField(max_length=32)  # SHA-256 of path and body
+    call_id = models.UUIDField(unique=True)
+    claimed_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    answer = models.BinaryField(null=True)
+
+    objects = IdempotentCallQuerySet.as_manager()
+
+    class Meta:
+        db_table = "access_idempotent_call"
+
+    def __str__(self) -> str:
+        return f"call {self.call_id}"

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from agentmart.access.keys import Claims, Signing, make_key
-from agentmart.access.models import ApiKey, GrantRow
+from agentmart.access.models import ApiKey, GrantRow, IdempotentCall
 from agentmart.catalog.selectors import plan_limits
 from agentmart.catalog.states import OfferingState
 from agentmart.contracts.grants import GrantState
@@ -233,3 +233,10 @@ def update_config(
     config = resource_services.update_config(config, changes, actor=actor, now=now)
     publish_grants(Resource.objects.filter(pk=config.resource_id))
     return config
+
+
+def sweep_idempotent_calls(*, now: datetime) -> int:
+    """Delete calls whose idempotency key may be used again; returns how many. Calls under way are not among them."""
+    with tenancy.as_system("access.sweep_idempotent_calls"):
+        deleted, _ = IdempotentCall.objects.filter(expires_at__lte=now).delete()
+    return deleted

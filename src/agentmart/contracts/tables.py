@@ -6,6 +6,7 @@ GRANT = "access_grant"
 CALL_STARTED = "metering_call_started"
 USAGE_EVENT = "metering_usage_event"
 USAGE_HOUR = "metering_usage_hour"
+IDEMPOTENT_CALL = "access_idempotent_call"
 
 GRANT_CHANNEL = "agentmart_grant"
 """NOTIFY channel; the payload is the key id (32 hex digits), or `*` for all."""
@@ -19,5 +20,6 @@ GATEWAY_PRIVILEGES: dict[str, tuple[str, ...]] = {
     CALL_STARTED: ("SELECT", "INSERT", "DELETE"),
     USAGE_EVENT: ("SELECT", "INSERT"),
     USAGE_HOUR: ("SELECT", "INSERT", "UPDATE"),
+    IDEMPOTENT_CALL: ("SELECT", "INSERT", "UPDATE"),
 }
 """All that the gateway's database role may touch; the migration grants it, a test compares it with the catalog."""

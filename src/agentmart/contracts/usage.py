@@ -66,5 +66,14 @@ class UsageEvent:
     meters: dict[str, Decimal] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A call that has ended: its usage, and what is kept for a repetition of it under the same idempotency key."""
+
+    event: UsageEvent
+    keyed: bool = False  # the caller gave a key: its row is brought up to date with the event
+    answer: bytes | None = None  # None where the run failed: the key may be used again
+
+
 METERS = ("requests", "input_tokens", "output_tokens")
 """Component types that the gateway feeds; a plan component of the same type is billed from them."""

@@ -89,6 +89,7 @@ class Exchange:
         self.begun = monotonic()
         self.refusal_body = refusal_body
         self.limit_headers: tuple[tuple[str, str], ...] = ()
+        self.repeated = False  # the answer is that of an earlier call under the same key
         self.ignored: tuple[str, ...] = ()  # parts of the request that have no effect, told in `Warning`
         self.facts: dict[str, Any] = {}  # for the log line: ids, numbers and codes, never content
         self.status = 0
@@ -187,6 +188,7 @@ class Exchange:
             ("X-Content-Type-Options", "nosniff"),
             ("X-Request-Id", self.request_id),
             *self.limit_headers,
+            *((("Idempotent-Replayed", "true"),) if self.repeated else ()),
             *((("Warning", f'299 agentmart "Ignored: {" ".join(self.ignored)}"'),) if self.ignored else ()),
             *headers,
         ]

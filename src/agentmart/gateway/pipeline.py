@@ -12,6 +12,7 @@ from agentmart.gateway.database import FAILED, Database
 from agentmart.gateway.errors import Unavailable
 from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import KEEP_ALIVE, Exchange, Reply
+from agentmart.gateway.idempotency import Idempotency
 from agentmart.gateway.keys import (
     Caller,
     KeyChecker,
@@ -23,12 +24,15 @@ from agentmart.gateway.keys import (
     key_in,
 )
 from agentmart.gateway.limits import Lease, Limiter, check_context, month_after, month_of
-from agentmart.gateway.messages import Dialect, Invocation, agent_id, scoped_session
+from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, scoped_session
 from agentmart.gateway.runs import Call, Run, Runs
 from agentmart.gateway.settings import GatewaySettings
 from agentmart.gateway.usage import COUNT_MONTH
 from agentmart.kit.errors import DomainError
 from agentmart.kit.tokens import count_tokens
+
+AFTER_THE_RUN = 60.0
+"""Seconds in which a call that has run is certainly recorded, or its gateway is dead."""
 
 
 class Pipeline:
@@ -41,6 +45,7 @@ class Pipeline:
         self._grants = grants
         self._limiter = Limiter()
         self._runs = runs
+        self._idempotency = Idempotency(database, longest=settings.run_timeout + AFTER_THE_RUN)
 
     async def invoke(self, exchange: Exchange, dialect: Dialect, agent: str | None = None) -> None:
         """Serve one call; `agent` is the config the path names. Raises DomainError for every refusal."""
@@ -55,10 +60,22 @@ class Pipeline:
         grant = await self._grant(caller, now)  # again: the key may have been revoked while the body came
         invocation = dialect.parse(body, exchange.header)
         request = self._check(exchange, caller, grant, invocation)
-        lease = await self._take(exchange, grant, now)
-        run = await self._runs.start(
-            Call(exchange.call_id, grant, invocation, request, exchange.begun), lease
-        )
+        key = exchange.header("idempotency-key")
+        if key is not None:
+            claim = await self._idempotency.claim(
+                grant, key, path=exchange.path, body=body, call_id=exchange.call_id, now=now
+            )
+            if claim.answer is not None:
+                await self._repeat(exchange, dialect, invocation, claim.answer)
+                return
+        try:
+            lease = await self._take(exchange, grant, now)
+            call = Call(exchange.call_id, grant, invocation, request, exchange.begun, keyed=key is not None)
+            run = await self._runs.start(call, lease)
+        except BaseException:  # whatever kept the call from starting: its key may be used again
+            if key is not None:
+                await self._idempotency.release(exchange.call_id)
+            raise
         exchange.watch(run.leave)
         await (self._stream if invocation.stream else self._answer)(exchange, dialect, run)
 
@@ -135,6 +152,20 @@ class Pipeline:
         else:
             await exchange.reply(Reply(200, dialect.answer(answer, run.call.invocation)))
         self._end(exchange, run)
+
+    async def _repeat(
+        self, exchange: Exchange, dialect: Dialect, invocation: Invocation, answer: Answer
+    ) -> None:
+        """Give the answer of the call before once more, in the form that was asked for."""
+        exchange.repeated = True
+        if not invocation.stream:
+            await exchange.reply(Reply(200, dialect.answer(answer, invocation)))
+            return
+        events = dialect.events(invocation, answer.request_id)
+        await exchange.stream(
+            (events.token(answer.output) if answer.output else b"") + events.end(answer, failed=False),
+            last=True,
+        )
 
     async def _stream(self, exchange: Exchange, dialect: Dialect, run: Run) -> None:
         events = dialect.events(run.call.invocation, exchange.request_id)

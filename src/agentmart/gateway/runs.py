@@ -11,9 +11,11 @@ from datetime import datetime
 from time import monotonic
 from uuid import UUID
 
+import msgspec
+
 from agentmart.adapters.runtimes import RunRequest, RunResult, Runtime, RuntimeFailure
 from agentmart.contracts.grants import Grant
-from agentmart.contracts.usage import CallStatus, UsageEvent
+from agentmart.contracts.usage import CallStatus, Completed, UsageEvent
 from agentmart.gateway.errors import Internal, Unavailable, from_runtime
 from agentmart.gateway.limits import Lease
 from agentmart.gateway.messages import Answer, Invocation
@@ -40,6 +42,7 @@ class Call:
     invocation: Invocation
     request: RunRequest
     begun: float  # monotonic seconds
+    keyed: bool = False  # under an idempotency key: its answer is kept
 
 
 class Run:
@@ -97,15 +100,20 @@ class Run:
             outcome = await self._outcome()
             event = await self._event(outcome)
             self.event = event
-            await self._writer.completed(event)
+            answer = self._answer(event, outcome.text)
+            await self._writer.completed(self._completed(event, answer))
             requests = event.requests
         finally:
             self._lease.release(requests)
             self._tokens.put_nowait(None)
-        self.answer = self._answer(event, outcome.text)
+        self.answer = answer
         if self._failure is not None:
             raise self._failure
-        return self.answer
+        return answer
+
+    def _completed(self, event: UsageEvent, answer: Answer) -> Completed:
+        kept = msgspec.json.encode(answer) if self.call.keyed and self._failure is None else None
+        return Completed(event, self.call.keyed, kept)
 
     def _answer(self, event: UsageEvent, text: str) -> Answer:
         return Answer(

@@ -15,19 +15,20 @@ from pathlib import Path
 
 import msgspec
 
-from agentmart.contracts.usage import UsageEvent
+from agentmart.contracts.usage import Completed, UsageEvent
 from agentmart.kit.ids import new_id
 
 logger = logging.getLogger("agentmart.gateway")
 
-_decoder = msgspec.json.Decoder(UsageEvent)
+_decoder = msgspec.json.Decoder(Completed)
+_bare = msgspec.json.Decoder(UsageEvent)  # lines of gateways that kept no answers
 
 
 REFUSED = "refused.jsonl"
 
 
 class Spool:
-    """An append-only file of usage events, one JSON line each."""
+    """An append-only file of ended calls, one JSON line each."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,9 +38,9 @@ class Spool:
         self._turn = asyncio.Lock()
         self.empty = True
 
-    async def append(self, event: UsageEvent) -> None:
-        """Return once the event is on the disk; raises OSError where it is not."""
-        line = msgspec.json.encode(event) + b"\n"
+    async def append(self, call: Completed) -> None:
+        """Return once the call is on the disk; raises OSError where it is not."""
+        line = msgspec.json.encode(call) + b"\n"
         async with self._turn:
             await asyncio.to_thread(self._append, line)
             self.empty = False
@@ -59,9 +60,9 @@ class Spool:
             os.close(self._file)
             self._file = None
 
-    def adopt(self) -> tuple[list[UsageEvent], list[Path]]:
-        """Return the events of files whose gateway is gone, and the files, to be removed once written."""
-        events: list[UsageEvent] = []
+    def adopt(self) -> tuple[list[Completed], list[Path]]:
+        """Return the calls in files whose gateway is gone, and the files, to be removed once written."""
+        calls: list[Completed] = []
         files: list[Path] = []
         for path in sorted(self._folder.glob("usage-*.jsonl")):
             try:
@@ -71,15 +72,15 @@ class Spool:
             except OSError as error:
                 logger.critical("usage_spool_unreadable", extra={"path": str(path), "error": str(error)})
                 continue
-            events.extend(found)
+            calls.extend(found)
             files.append(path)
-        return events, files
+        return calls, files
 
-    def _take_over(self, path: Path) -> list[UsageEvent]:
+    def _take_over(self, path: Path) -> list[Completed]:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            events, unreadable = read_lines(path.read_bytes())
+            calls, unreadable = read_lines(path.read_bytes())
         finally:
             os.close(descriptor)
         if unreadable:
@@ -87,11 +88,11 @@ class Spool:
                 "usage_spool_damaged", extra={"path": str(path), "unreadable_lines": len(unreadable)}
             )
             self._write_aside(b"".join(line + b"\n" for line in unreadable))
-        return events
+        return calls
 
-    async def set_aside(self, event: UsageEvent) -> None:
-        """Keep an event that the database refuses where nothing is replayed from; raises OSError."""
-        await asyncio.to_thread(self._write_aside, msgspec.json.encode(event) + b"\n")
+    async def set_aside(self, call: Completed) -> None:
+        """Keep a call that the database refuses where nothing is replayed from; raises OSError."""
+        await asyncio.to_thread(self._write_aside, msgspec.json.encode(call) + b"\n")
 
     def _write_aside(self, lines: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -134,21 +135,28 @@ class Spool:
         return file
 
 
-def read_lines(content: bytes) -> tuple[list[UsageEvent], list[bytes]]:
-    """Return the events of a spool file, and the lines that are none.
+def read_lines(content: bytes) -> tuple[list[Completed], list[bytes]]:
+    """Return the calls of a spool file, and the lines that are none.
 
     A torn last line was never promised to anybody and is left out.
     """
     whole, _, _torn = content.rpartition(b"\n")
-    events: list[UsageEvent] = []
+    calls: list[Completed] = []
     unreadable: list[bytes] = []
     for line in whole.split(b"\n"):
         try:
             if line:
-                events.append(_decoder.decode(line))
+                calls.append(_read(line))
         except (msgspec.MsgspecError, ValueError):
             unreadable.append(line)
-    return events, unreadable
+    return calls, unreadable
+
+
+def _read(line: bytes) -> Completed:
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError:
+        return Completed(_bare.decode(line))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,8 +12,8 @@ import msgspec
 
 from agentmart.adapters.runtimes import TokenUsage
 from agentmart.contracts.grants import Grant
-from agentmart.contracts.tables import CALL_STARTED, USAGE_EVENT, USAGE_HOUR
-from agentmart.contracts.usage import CallStarted, CallStatus, UsageEvent, UsageSource
+from agentmart.contracts.tables import CALL_STARTED, IDEMPOTENT_CALL, USAGE_EVENT, USAGE_HOUR
+from agentmart.contracts.usage import CallStarted, CallStatus, Completed, UsageEvent, UsageSource
 from agentmart.kit.ids import uuid7_time
 from agentmart.kit.tokens import count_tokens
 
@@ -135,6 +135,7 @@ def _arrays(columns: Sequence[tuple[str, str]], first: int) -> str:
     return ", ".join(f"${first + i}::{kind}[]" for i, (_, kind) in enumerate(columns))
 
 
+_KEPT = len(_STARTED) + len(_EVENT) + 2
 # ruff: noqa: S608  every name below is a constant of ours
 WRITE_BATCH = f"""
 WITH started AS (
@@ -162,6 +163,11 @@ WITH started AS (
         requests = total.requests + excluded.requests,
         input_tokens = total.input_tokens + excluded.input_tokens,
         output_tokens = total.output_tokens + excluded.output_tokens
+), kept AS (
+    UPDATE {IDEMPOTENT_CALL} call SET answer = ended.answer,
+        expires_at = CASE WHEN ended.answer IS NULL THEN call.claimed_at ELSE call.expires_at END
+    FROM unnest(${_KEPT}::uuid[], ${_KEPT + 1}::bytea[]) AS ended (call_id, answer)
+    WHERE call.call_id = ended.call_id
 )
 SELECT count(*) FROM stored
 """
@@ -174,13 +180,16 @@ WHERE resource_id = $1 AND hour >= $2 AND hour < $3
 
 
 def batch_values(
-    started: Iterable[CallStarted], events: Iterable[UsageEvent], delivered: Iterable[UUID]
+    started: Iterable[CallStarted], ended: Iterable[Completed], delivered: Iterable[UUID]
 ) -> list[list[Any]]:
     """Return the arrays that WRITE_BATCH takes."""
-    starts, completed = list(started), list(events)
+    starts, calls = list(started), list(ended)
     columns = [[getattr(row, name) for row in starts] for name, _ in _STARTED]
     columns.append(list(delivered))
     for name, kind in _EVENT:
-        values = [getattr(row, name) for row in completed]
+        values = [getattr(call.event, name) for call in calls]
         columns.append([msgspec.json.encode(v).decode() for v in values] if kind == "jsonb" else values)
+    keyed = [call for call in calls if call.keyed]
+    columns.append([call.event.id for call in keyed])
+    columns.append([call.answer for call in keyed])
     return columns

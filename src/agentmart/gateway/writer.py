@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from agentmart.contracts.usage import CallStarted, UsageEvent
+from agentmart.contracts.usage import CallStarted, Completed
 from agentmart.gateway.database import BAD_VALUE, FAILED, Database
 from agentmart.gateway.errors import Unavailable
 from agentmart.gateway.spool import Spool
@@ -39,21 +39,21 @@ class Batch:
     """What one statement writes, and who waits for it."""
 
     started: list[tuple[CallStarted, Done]] = field(default_factory=list)
-    events: list[tuple[UsageEvent, Done]] = field(default_factory=list)
+    ended: list[tuple[Completed, Done]] = field(default_factory=list)
     delivered: list[UUID] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.started) + len(self.events) + len(self.delivered)
+        return len(self.started) + len(self.ended) + len(self.delivered)
 
     def singles(self) -> list[Batch]:
         """Return the same as batches of one record, so that a bad record does not hold the others."""
         parts = [Batch(started=[row]) for row in self.started]
-        parts += [Batch(events=[row]) for row in self.events]
+        parts += [Batch(ended=[row]) for row in self.ended]
         return [*parts, *(Batch(delivered=[call_id]) for call_id in self.delivered)]
 
     def settle(self, error: Exception | None = None) -> None:
         """Tell everyone who waits."""
-        for _, done in (*self.started, *self.events):
+        for _, done in (*self.started, *self.ended):
             if not done.done():
                 if error is None:
                     done.set_result(None)
@@ -81,12 +81,12 @@ class UsageWriter:
 
     def start(self) -> None:
         """Begin to write, first of all what earlier gateways had to spool."""
-        events, self._adopted = self._spool.adopt()
-        for event in events:
-            self._spooled.add(event.id)
-            self._put(event).add_done_callback(_stored)
-        if events:
-            logger.info("usage_spool_adopted", extra={"events": len(events)})
+        calls, self._adopted = self._spool.adopt()
+        for call in calls:
+            self._spooled.add(call.event.id)
+            self._put(call).add_done_callback(_stored)
+        if calls:
+            logger.info("usage_spool_adopted", extra={"events": len(calls)})
         self._task = asyncio.create_task(self._work())
 
     async def close(self, timeout: float) -> None:
@@ -98,12 +98,12 @@ class UsageWriter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         for batch in (self._writing, *self._full, self._open):
-            for event, _ in batch.events:
-                if event.id not in self._spooled:
+            for call, _ in batch.ended:
+                if call.event.id not in self._spooled:
                     with suppress(
                         OSError
                     ):  # said loudly where it is raised; the others still have their chance
-                        await self._to_spool(event)
+                        await self._to_spool(call)
         self._give_up_connection()
         self._spool.close()
 
@@ -120,19 +120,19 @@ class UsageWriter:
         if not committed:
             raise Unavailable
 
-    async def completed(self, event: UsageEvent) -> None:
-        """Return once the event is durable: in the database, or in the spool while that is away; raises Unavailable."""
-        done = self._put(event)
+    async def completed(self, call: Completed) -> None:
+        """Return once the usage is durable: in the database, or in the spool while that is away; raises Unavailable."""
+        done = self._put(call)
         if await self._committed(done):
             return
         if done.done():  # refused for good: no later attempt would change that
             raise Unavailable(NOT_RECORDED)
         try:
-            await self._to_spool(event)
+            await self._to_spool(call)
         except OSError as error:
             raise Unavailable(NOT_RECORDED) from error
         if _stored(done):  # the database came back meanwhile
-            await self._unspool([event])
+            await self._unspool([call])
 
     def delivered(self, call_id: UUID) -> None:
         """Note that the call is closed; its started row goes with the next batch."""
@@ -146,9 +146,9 @@ class UsageWriter:
         if len(self._open.started) == waiting:
             self.delivered(row.call_id)
 
-    def _put(self, event: UsageEvent) -> Done:
+    def _put(self, call: Completed) -> Done:
         done = self._done()
-        self._room().events.append((event, done))
+        self._room().ended.append((call, done))
         return done
 
     def _done(self) -> Done:
@@ -207,29 +207,29 @@ class UsageWriter:
         self.healthy = True
         batch.settle()
         if self._spooled:
-            await self._unspool([event for event, _ in batch.events])
+            await self._unspool([call for call, _ in batch.ended])
 
     async def _refused(self, batch: Batch, error: Exception) -> None:
         """Give up a record: whoever waits is told, what was spooled is set aside."""
-        ids = [event.id.hex for event, _ in batch.events] + [row.call_id.hex for row, _ in batch.started]
+        ids = [call.event.id.hex for call, _ in batch.ended] + [row.call_id.hex for row, _ in batch.started]
         logger.critical("usage_refused_by_database", extra={"error": str(error), "records": ids})
         batch.settle(BadRecord(str(error)))
-        events = [event for event, _ in batch.events if event.id in self._spooled]
+        calls = [call for call, _ in batch.ended if call.event.id in self._spooled]
         try:
-            for event in events:
-                await self._spool.set_aside(event)
+            for call in calls:
+                await self._spool.set_aside(call)
         except OSError as failure:
             logger.critical("usage_not_set_aside", extra={"error": str(failure)})
             return  # it stays in the spool
-        if events:
-            await self._unspool(events)
+        if calls:
+            await self._unspool(calls)
 
     async def _store(self, batch: Batch) -> None:
         if self._connection is None:
             self._connection = await self._database.connect("usage")
         started = [row for row, _ in batch.started]
-        events = [event for event, _ in batch.events]
-        await self._connection.fetchval(WRITE_BATCH, *batch_values(started, events, batch.delivered))
+        ended = [call for call, _ in batch.ended]
+        await self._connection.fetchval(WRITE_BATCH, *batch_values(started, ended, batch.delivered))
 
     def _give_up_connection(self) -> None:
         self.healthy = False
@@ -237,19 +237,20 @@ class UsageWriter:
             self._connection.terminate()
             self._connection = None
 
-    async def _to_spool(self, event: UsageEvent) -> None:
-        self._spooled.add(event.id)
+    async def _to_spool(self, call: Completed) -> None:
+        call_id = call.event.id
+        self._spooled.add(call_id)
         try:
-            await self._spool.append(event)
+            await self._spool.append(call)
         except OSError as error:
-            self._spooled.discard(event.id)
-            logger.critical("usage_not_durable", extra={"call_id": event.id.hex, "error": str(error)})
+            self._spooled.discard(call_id)
+            logger.critical("usage_not_durable", extra={"call_id": call_id.hex, "error": str(error)})
             raise
-        logger.warning("usage_spooled", extra={"call_id": event.id.hex})
+        logger.warning("usage_spooled", extra={"call_id": call_id.hex})
 
-    async def _unspool(self, written: list[UsageEvent]) -> None:
+    async def _unspool(self, written: list[Completed]) -> None:
         """Forget the spool once all that is in it has reached the database."""
-        self._spooled.difference_update(event.id for event in written)
+        self._spooled.difference_update(call.event.id for call in written)
         if self._spooled:
             return
         try:
