@@ -103,7 +103,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def visible_to(self, actor: Actor) -> ApiTokenQuerySet:
         """Return the tokens the actor may see."""
-        return self.filter(user_id=actor.user_id)
+        return self.filter(user_id=actor.user_id) if actor.user_id else self.none()
 
 
 class ApiToken(BaseModel):
@@ -325,3 +325,20 @@ class Invitation(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.role} for {self.email}"
+
+
+class Impersonation(BaseModel):
+    """A short-lived token by which a member of staff acts as somebody; every act of it names both."""
+
+    operator = models.ForeignKey(User, on_delete=models.CASCADE, related_name="impersonations")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="impersonated")
+    token_sha256 = models.BinaryField(max_length=32, unique=True)
+    reason = models.CharField(max_length=300)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "identity_impersonation"
+
+    def __str__(self) -> str:
+        return f"{self.operator_id} as {self.user_id}"

@@ -90,6 +90,11 @@ class AuditEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.action} {self.object_type} {self.object_id}"
 
+    @property
+    def uuid(self) -> str:
+        """Return the id as the API shows it: 32 hex digits."""
+        return self.id.hex
+
 
 class IdempotentAnswer(models.Model):
     """The answer to a POST with an `Idempotency-Key`, kept for a day; without `status` its request still runs.

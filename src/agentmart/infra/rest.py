@@ -244,17 +244,14 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
 
     def parameters(self) -> frozenset[str] | None:
         """Return the query parameters of lists (filters, page) and single rows, None for other actions."""
+        named = self.declared("queries").get(self.action)
         match self.action:
             case "list":
-                return frozenset(
-                    {"field", "page", "page_size", "o", *self.filters, *self.queries.get("list", ())}
-                )
+                return frozenset({"field", "page", "page_size", "o", *self.filters, *(named or ())})
             case "retrieve":
-                return frozenset({"field", *self.queries.get("retrieve", ())})
-            case name if name in self.queries:
-                return frozenset({"field", "page", "page_size", *self.queries[name]})
+                return frozenset({"field", *(named or ())})
             case _:
-                return None
+                return None if named is None else frozenset({"field", "page", "page_size", *named})
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the visible rows, filtered by the address, in a stable order; raises 400 by parameter."""
@@ -299,10 +296,19 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
 
     def declared_body(self, action: str) -> type[serializers.Serializer[Any]] | None:
         """Return the serializer that `bodies` names for an action, None where it reads no body."""
-        if action == "update" and action not in self.bodies:
+        bodies = self.declared("bodies")
+        if action == "update" and action not in bodies:
             action = "partial_update"
         ordinary = self.serializer_class if action in ("create", "partial_update") else None
-        return self.bodies.get(action, ordinary)
+        return bodies.get(action, ordinary)
+
+    @classmethod
+    def declared(cls, name: str) -> dict[str, Any]:
+        """Return `bodies`, `answers` or `queries` with what the bases declare."""
+        found: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            found |= base.__dict__.get(name, {})
+        return found
 
     def body(
         self, serializer_class: type[serializers.Serializer[Any]] | None = None, *, partial: bool = False

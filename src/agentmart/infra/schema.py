@@ -7,10 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
-from django.core.exceptions import ImproperlyConfigured
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
 
 from agentmart.infra.filters import Filter
 from agentmart.infra.openapi import ERRORS
@@ -88,7 +86,7 @@ class ApiSchema(AutoSchema):
         """Return the parameters of the query."""
         if not isinstance(self.view, ApiViewSet) or self.method not in ("GET", "DELETE"):
             return list(super().get_override_parameters())
-        found: dict[str, Any] = dict(self.view.queries.get(self.view.action, {}))
+        found: dict[str, Any] = dict(self.view.declared("queries").get(self.view.action, {}))
         if self.view.action == "list":
             found = {"o": self._orders(), **self.view.filters, **found}
         if self.view.action in ("list", "retrieve") and self.method == "GET":
@@ -130,14 +128,14 @@ class ApiSchema(AutoSchema):
         view = self.view
         if not isinstance(view, ApiViewSet):
             return super().get_response_serializers()
-        action = view.action
-        if action == "update" and action not in view.answers:
+        action, answers = view.action, view.declared("answers")
+        if action == "update" and action not in answers:
             action = "partial_update"
         usual = 201 if action == "create" else 204 if self.method == "DELETE" else 200
-        if action not in view.answers:
+        if action not in answers:
             shown = None if self.method == "DELETE" else self._get_serializer()
             return {usual: shown}
-        declared = view.answers[action]
+        declared = answers[action]
         pairs = declared if isinstance(declared, list) else [declared]
         return dict(pair if isinstance(pair, tuple) else (usual, pair) for pair in pairs)
 
@@ -236,12 +234,3 @@ def add_counts(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         }
         path["head"] = count
     return result
-
-
-def serializer_of(declared: Any) -> type[serializers.BaseSerializer[Any]] | None:
-    """Return the class behind a declared answer; raises ImproperlyConfigured for what none can be."""
-    if declared is None or (isinstance(declared, type) and issubclass(declared, serializers.BaseSerializer)):
-        return declared
-    if isinstance(declared, serializers.BaseSerializer):
-        return type(getattr(declared, "child", declared))
-    raise ImproperlyConfigured(f"{declared!r} is no serializer")

@@ -17,6 +17,7 @@ from agentmart.catalog.api import (
     ServiceProviderViewSet,
 )
 from agentmart.identity.api import ProjectViewSet, UserViewSet
+from agentmart.identity.audit_api import AuditLogViewSet, EventViewSet
 from agentmart.infra.permissions import Anybody
 from agentmart.infra.routers import ApiRouter
 from agentmart.metering.api import ComponentUsageViewSet, CustomerAgentConfigViewSet
@@ -56,6 +57,8 @@ router.register("site-agent/provider-agents", ProviderAgentViewSet, basename="pr
 router.register(
     "site-agent/customer-agent-configs", CustomerAgentConfigViewSet, basename="customer-agent-config"
 )
+router.register("audit-log", AuditLogViewSet, basename="audit-log")
+router.register("events", EventViewSet, basename="event")
 
 
 def health(request: HttpRequest) -> JsonResponse:
