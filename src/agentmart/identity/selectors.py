@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from agentmart.identity.models import ApiToken, Customer, Membership, User
 from agentmart.identity.tokens import hash_token
 from agentmart.infra.actors import Actor
 
 
-def find_user_by_token(token: str, *, now: datetime) -> User | None:
-    """Return the active person whose unexpired token this is, or None."""
-    found = (
+def find_token(token: str, *, now: datetime) -> ApiToken | None:
+    """Return the unexpired token of an active person, with the person, or None."""
+    return (
         ApiToken.objects.select_related("user")
         .filter(token_sha256=hash_token(token), user__is_active=True)
         .filter(Q(expires_at=None) | Q(expires_at__gt=now))
         .first()
     )
-    return found.user if found else None
 
 
 def actor_of(user: User, *, now: datetime) -> Actor:
@@ -31,6 +30,12 @@ def actor_of(user: User, *, now: datetime) -> Actor:
         operator_roles=user.operator_roles,
         grants=tuple(membership.as_grant() for membership in memberships),
     )
+
+
+def roles_of(user: User, *, now: datetime) -> QuerySet[Membership]:
+    """Return a person's roles in force at `now`, with their places."""
+    rows = Membership.objects.filter(user=user).filter(Q(expires_at=None) | Q(expires_at__gt=now))
+    return rows.select_related("customer", "project").order_by("created", "id")
 
 
 def operator_customer() -> Customer:

@@ -14,3 +14,8 @@ def new_token() -> str:
 def hash_token(token: str) -> bytes:
     """Return the SHA-256 that is stored instead of the token."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def prefix_of(token: str) -> str:
+    """Return the first digits of a token, by which its owner tells it from others."""
+    return token[:4]
