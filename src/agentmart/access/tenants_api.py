@@ -7,15 +7,18 @@ from typing import Any
 from django.db.models import Count, Q
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from agentmart.access import tenants
-from agentmart.access.api import BlockSerializer
-from agentmart.access.api import CustomerViewSet as BlockingCustomerViewSet
+from agentmart.access import services, tenants
 from agentmart.catalog.models import ServiceProvider
 from agentmart.identity.api import CustomerSerializer as IdentityCustomerSerializer
+from agentmart.identity.api import CustomerViewSet as IdentityCustomerViewSet
 from agentmart.identity.api import ProjectSerializer as IdentityProjectSerializer
 from agentmart.identity.api import ProjectViewSet as IdentityProjectViewSet
 from agentmart.identity.models import Customer, Project
+from agentmart.identity.permissions import require
 from agentmart.infra.filters import FLAGS, BadFilter, Filter, Rows
 from agentmart.infra.rest import Relation
 from agentmart.resources.states import ResourceState
@@ -65,6 +68,12 @@ def is_provider() -> Filter:
     return Filter(apply, {"type": "boolean"}, "Registered as a provider.")
 
 
+class BlockSerializer(serializers.Serializer[Any]):
+    """Why a customer is blocked."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
 class BlockedSerializer(serializers.Serializer[Any]):
     """A sentence, and whether the customer is blocked."""
 
@@ -72,18 +81,37 @@ class BlockedSerializer(serializers.Serializer[Any]):
     blocked = serializers.BooleanField()
 
 
-class CustomerViewSet(BlockingCustomerViewSet):
+class CustomerViewSet(IdentityCustomerViewSet):
     """Organizations."""
 
     queryset = Customer.objects.select_related("service_provider").prefetch_related("quotas")
     serializer_class = CustomerSerializer
-    filters = {**BlockingCustomerViewSet.filters, "is_service_provider": is_provider()}
-    bodies = {**BlockingCustomerViewSet.bodies, "block": BlockSerializer, "unblock": BlockSerializer}
+    filters = {**IdentityCustomerViewSet.filters, "is_service_provider": is_provider()}
+    bodies = {**IdentityCustomerViewSet.bodies, "block": BlockSerializer, "unblock": BlockSerializer}
     answers = {
-        **BlockingCustomerViewSet.answers,
+        **IdentityCustomerViewSet.answers,
         "block": BlockedSerializer,
         "unblock": BlockedSerializer,
     }
+
+    @action(detail=True, methods=["post"])
+    def block(self, request: Request, **kwargs: Any) -> Response:
+        """Block: nothing new, no calls; nothing is lost."""
+        return self._set_blocked(True)
+
+    @action(detail=True, methods=["post"])
+    def unblock(self, request: Request, **kwargs: Any) -> Response:
+        """Undo a block."""
+        return self._set_blocked(False)
+
+    def _set_blocked(self, blocked: bool) -> Response:
+        """Change and answer."""
+        customer = self.get_object()
+        require(self.actor, "customer.block", customer_id=customer.id)
+        reason = self.body(BlockSerializer).get("reason", "")
+        customer = services.set_blocked(customer, blocked, reason=reason, actor=self.actor, now=self.now)
+        word = "blocked" if blocked else "not blocked"
+        return Response({"detail": f"{customer.name} is {word}.", "blocked": customer.blocked})
 
     def change(self, customer: Customer, changes: dict[str, Any], limits: dict[str, int]) -> None:
         """Carry a change out, to the customer's keys."""
