@@ -26,6 +26,7 @@ WITHOUT_TENANT = {
     "procrastinate_events": "times of jobs",
     "procrastinate_periodic_defers": "times of periodic jobs",
     "procrastinate_workers": "heartbeats",
+    "web_usage_by_hour": "a view of metering_usage_hour with that table's policy (tests/web/test_admin.py)",
 }
 
 EMPTY_FOR_VISITORS = "SELECT count(*) FROM {}"

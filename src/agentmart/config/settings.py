@@ -22,9 +22,12 @@ DEBUG = False
 ALLOWED_HOSTS = [host.strip() for host in ENV.text("AGENTMART_ALLOWED_HOSTS").split(",")]
 
 INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "agentmart.web.apps.BackOfficeConfig",  # Django's admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
     "procrastinate.contrib.django",
     "rest_framework",
@@ -42,7 +45,7 @@ INSTALLED_APPS = [
     "agentmart.support",
     "agentmart.billing",
     "agentmart.reports",
-    "agentmart.web",
+    "agentmart.web.apps.WebConfig",
 ]
 
 MIDDLEWARE = [
@@ -53,6 +56,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -63,7 +67,13 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
     }
 ]
 
@@ -108,6 +118,16 @@ LOGGING_CONFIG = None  # kit.logs configures every process alike
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.integer("AGENTMART_FLOW_MAX_BYTES") + 1024 * 1024
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+# Behind an ingress that ends TLS the browser's origin is https, the request that arrives here is not.
+CSRF_TRUSTED_ORIGINS = [f"https://{'*' * host.startswith('.')}{host}" for host in ALLOWED_HOSTS if host != "*"]
+UNFOLD = {
+    "SITE_TITLE": "Agentmart",
+    "SITE_HEADER": "Agentmart",
+    "SITE_SUBHEADER": "Back office",
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True},
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["agentmart.identity.authentication.TokenAuthentication"],

@@ -17,6 +17,16 @@ def new_token(row: User, *, actor: Actor, now: datetime) -> str:
     return services.refresh_token(row, actor=actor, now=now)
 
 
+def deactivate(row: User, *, actor: Actor, now: datetime) -> None:
+    """Let the person in no more."""
+    services.update_user(row, {"is_active": False}, actor=actor, now=now)
+
+
+def reactivate(row: User, *, actor: Actor, now: datetime) -> None:
+    """Let the person in again."""
+    services.update_user(row, {"is_active": True}, actor=actor, now=now)
+
+
 @admin.register(User)
 class UserAdmin(OperatorAdmin):
     """People."""
@@ -33,6 +43,8 @@ class UserAdmin(OperatorAdmin):
             "The person's API token ends at once, and a new one is shown here, once. Whatever uses the old one stops.",
             new_token,
         ),
+        Deed("deactivate", "Deactivate", "The person is let in no more, by password or token.", deactivate),
+        Deed("reactivate", "Reactivate", "The person's password and tokens work again.", reactivate),
     )
 
 
@@ -40,9 +52,9 @@ class UserAdmin(OperatorAdmin):
 class ApiTokenAdmin(OperatorAdmin):
     """Tokens, of which only the hash is kept."""
 
-    list_display = ("user", "created", "modified", "expires_at")
-    search_fields = ("user__username", "user__email")
-    list_filter = ("expires_at",)
+    list_display = ("user", "name", "prefix", "scope", "login", "created", "expires_at", "last_used_at")
+    search_fields = ("user__username", "user__email", "name", "prefix")
+    list_filter = ("scope", "login", "expires_at")
 
 
 @admin.register(Membership)

@@ -1,6 +1,7 @@
-"""Registers the module with Django (templates and static files)."""
+"""Registers the module with Django (templates and static files), and its back office as the one admin site."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class WebConfig(AppConfig):
@@ -8,3 +9,9 @@ class WebConfig(AppConfig):
 
     name = "agentmart.web"
     label = "web"
+
+
+class BackOfficeConfig(AdminConfig):
+    """Django's admin under our site."""
+
+    default_site = "agentmart.web.admin_site.OperatorSite"

@@ -1,0 +1,123 @@
+"""The operators' back office at /admin/: who is let in, whose rows are seen, and what stands where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse, TemplateResponse
+from unfold.sites import UnfoldAdminSite
+
+from agentmart.identity import selectors
+from agentmart.infra import audit, clock, tenancy
+from agentmart.infra.models import AuditEntry
+
+ROOMS = {
+    "identity": "People",
+    "catalog": "Catalogue",
+    "agents": "Agents",
+    "resources": "What runs",
+    "access": "Keys",
+    "ordering": "Orders",
+    "metering": "Usage",
+    "billing": "Money",
+    "support": "Support desk",
+    "reports": "Reports",
+    "infra": "Audit",
+    "web": "Usage by the hour",
+    "procrastinate": "Jobs",
+}
+"""The groups of the navigation, by module, in their order; modules that are not named come last."""
+
+ICONS = {
+    "identity": "group",
+    "catalog": "storefront",
+    "agents": "smart_toy",
+    "resources": "deployed_code",
+    "access": "key",
+    "ordering": "shopping_cart",
+    "metering": "speed",
+    "billing": "receipt_long",
+    "support": "support_agent",
+    "infra": "history",
+}
+
+LATELY = 10
+
+
+class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no types
+    """Lets in active staff, and tells PostgreSQL that an operator asks before any row is read."""
+
+    index_template = "web/admin_index.html"
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """Return the view as a logged-in operator gets it: with the Actor, rendered in the request's transaction."""
+
+        def as_operator(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            if self.has_permission(request):
+                request.actor = selectors.actor_of(request.user, now=clock.now())
+                tenancy.enter(request.actor)
+            answer: HttpResponse = view(request, *args, **kwargs)
+            # Rendering reads rows; after the view the transaction, and with it what may be seen, is over.
+            return answer.render() if isinstance(answer, SimpleTemplateResponse) else answer
+
+        return super().admin_view(as_operator, cacheable)  # type: ignore[no-any-return]
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Let a person in by name and password.
+
+        Nobody is known until the end, so the system reads and stamps the person's row (last login, renewed hash).
+        """
+        known = request.user.pk
+        with tenancy.elevated():
+            answer: HttpResponse = super().login(request, extra_context)
+            user: Any = request.user
+            if user.is_authenticated and user.pk != known:
+                now = clock.now()
+                audit.record("user.logged_in", user, actor=selectors.actor_of(user, now=now), now=now)
+        return answer
+
+    def password_change(self, request: Any, extra_context: Any = None) -> HttpResponse:
+        """Let operators change their own password."""
+        answer: HttpResponse = super().password_change(request, extra_context)
+        if request.method == "POST" and answer.status_code == 302:
+            audit.record("user.password_changed", request.user, actor=request.actor, now=clock.now())
+        return answer
+
+    # -- what stands where
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return the modules by the names and in the order of ROOMS."""
+        modules: list[Any] = super().get_app_list(request, app_label)
+        for module in modules:
+            module["name"] = ROOMS.get(module["app_label"], module["name"])
+        order = {label: place for place, label in enumerate(ROOMS)}
+        return sorted(modules, key=lambda module: order.get(module["app_label"], len(order)))
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """Return the navigation: every module with its models."""
+        return [
+            {
+                "title": module["name"],
+                "collapsible": True,
+                "items": [
+                    {
+                        "title": model["name"],
+                        "icon": ICONS.get(module["app_label"], "table_rows"),
+                        "link": model["admin_url"],
+                        "active": request.path.startswith(model["admin_url"]),
+                        "has_permission": True,
+                    }
+                    for model in module["models"]
+                ],
+            }
+            for module in self.get_app_list(request)
+        ]
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """Show the modules and what was done last."""
+        lately = AuditEntry.objects.order_by("-at", "-id")[:LATELY]
+        context = {**(extra_context or {}), "lately": lately}
+        answer: TemplateResponse = super().index(request, context)
+        return answer
