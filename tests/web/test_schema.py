@@ -11,9 +11,9 @@ from django.contrib.admindocs.views import simplify_regex
 from django.core.management import call_command
 from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
-from drf_spectacular.generators import SchemaGenerator
 
 from agentmart.infra.rest import ApiViewSet
+from agentmart.web.description import description
 from agentmart.web.urls import router
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +25,7 @@ METHODS = ("get", "put", "post", "delete", "patch", "head")
 @pytest.fixture(scope="module")
 def described() -> Description:
     """The description."""
-    found: Description = SchemaGenerator().get_schema(public=True)
-    return found
+    return description()
 
 
 def routes() -> set[tuple[str, str, str]]:
@@ -63,6 +62,10 @@ def test_the_description_is_served_to_everybody(described: Description) -> None:
     answer = Client().get("/api/schema", headers={"Accept": "application/vnd.oai.openapi+json"})
     assert answer.status_code == 200
     assert answer.json()["paths"].keys() == described["paths"].keys()
+    assert Client().get("/api/schema/", headers={"If-None-Match": answer["ETag"]}).status_code == 200
+    json = {"Accept": "application/vnd.oai.openapi+json", "If-None-Match": answer["ETag"]}
+    assert Client().get("/api/schema/", headers=json).status_code == 304
+    assert Client().get("/api/schema/").content.startswith(b"openapi: 3")
     page = Client().get("/api/docs/")
     assert page.status_code == 200
     assert b"swagger-ui" in page.content

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from agentmart.access.api import CustomerViewSet
 from agentmart.billing.api import InvoiceViewSet
@@ -31,6 +31,7 @@ from agentmart.support.api import (
     SlaViewSet,
     SupportUserViewSet,
 )
+from agentmart.web.description import DescriptionView
 from agentmart.web.home import home
 
 router = ApiRouter()  # web.middleware completes addresses without the trailing slash
@@ -75,7 +76,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/health/", health),
-    path("api/schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
+    path("api/schema/", DescriptionView.as_view(**open_to_all), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all)),
     path("api/support-sla/", SlaViewSet.as_view({"get": "show", "put": "replace"}), name="support-sla"),
     path("api/", include(router.urls)),
