@@ -199,7 +199,9 @@ class Answer:
 class Exchange:
     """One request under way, over ASGI without a socket; `leave` closes the connection from the client's side."""
 
-    def __init__(self, app: Any, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+    def __init__(
+        self, app: Any, method: str, path: str, headers: dict[str, str], body: bytes, *, client: str = ""
+    ) -> None:
         self.answer = Answer()
         self.progress = asyncio.Event()
         self.before_send: Callable[[Any], Awaitable[None]] | None = None  # to be set before the first await
@@ -211,6 +213,7 @@ class Exchange:
             "method": method,
             "path": path,
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
+            "client": (client, 40000) if client else None,
         }
         self.task = asyncio.create_task(app(scope, self._receive, self._send))
 

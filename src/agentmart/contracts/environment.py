@@ -92,6 +92,13 @@ SETTINGS: tuple[Setting, ...] = (
         "365",
         "int",
     ),
+    Setting(
+        "AGENTMART_METRICS_TOKEN",
+        "Bearer token that opens the gateway's /metrics; empty: only callers on this machine, past no proxy, see it.",
+        "",
+        secret=True,
+        readers=("gateway",),
+    ),
     # -- models
     Setting(
         "OPENAI_API_KEY",

@@ -19,6 +19,7 @@ from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import CallerLeft, Exchange, Receive, Reply, Scope, Send, json_reply
 from agentmart.gateway.keys import check_model
 from agentmart.gateway.messages import InvokeDialect
+from agentmart.gateway.metrics import Metrics
 from agentmart.gateway.openai_chat import ChatDialect
 from agentmart.gateway.openai_common import error_of
 from agentmart.gateway.openai_responses import ResponsesDialect
@@ -65,6 +66,15 @@ class Gateway:
         self._runtimes = runtimes or {kind: build(kind, **p) for kind, p in settings.runtimes.items()}
         self._runs = Runs(settings, self._writer, self._runtimes)
         self._pipeline = Pipeline(settings, self._database, self._grants, self._runs)
+        self._metrics = Metrics(settings.metrics_token)
+        self._metrics.watch("calls_running", "Calls under way.", lambda: self._runs.running)
+        self._metrics.watch(
+            "usage_spooled", "Calls whose usage waits on the disk.", lambda: self._writer.spooled
+        )
+        self._metrics.watch("usage_store_up", "Whether usage can be written.", lambda: self._writer.healthy)
+        self._metrics.watch(
+            "grants_heard", "Whether changes of keys are heard.", lambda: self._grants.trusted
+        )
         self._serving = False
         self._health: tuple[float, dict[str, bool]] = (0.0, {})
         self._health_turn = asyncio.Lock()
@@ -77,6 +87,7 @@ class Gateway:
             OPENAI + "models": {"GET": self._answer_models},
             "/health": {"GET": self._answer_alive},
             "/ready": {"GET": self._answer_ready},
+            "/metrics": {"GET": self._metrics.answer},
         }
         self._invoke_dialect = invoke
 
@@ -133,6 +144,7 @@ class Gateway:
                 await exchange.refuse(Internal())
         finally:
             exchange.close()
+            self._metrics.observe(exchange)
             self._log(exchange)
 
     async def _dispatch(self, exchange: Exchange) -> None:

@@ -84,6 +84,7 @@ class Exchange:
     ) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.client: str = (scope.get("client") or ("", 0))[0]
         self.call_id = call_id
         self.request_id = call_id.hex
         self.begun = monotonic()

@@ -81,7 +81,12 @@ class ChatDialect:
 
     def answer(self, answer: Answer, call: Invocation) -> bytes:
         """Return a chat completion."""
-        message = {"role": "assistant", "content": answer.output, "refusal": None, "annotations": []}
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": answer.output,
+            "refusal": None,
+            "annotations": [],
+        }
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         return msgspec.json.encode(
             {

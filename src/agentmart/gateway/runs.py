@@ -204,6 +204,11 @@ class Runs:
         self._gateway_id = new_id()
         self._tasks: set[asyncio.Task[Answer]] = set()
 
+    @property
+    def running(self) -> int:
+        """Return how many calls are under way."""
+        return len(self._tasks)
+
     def check_room(self, runtime: str) -> None:
         """Raise Unavailable for a runtime this gateway does not have, or when it holds all the calls it can."""
         if runtime not in self._runtimes or len(self._tasks) >= self._settings.max_calls:

@@ -47,6 +47,7 @@ class GatewaySettings:
     shutdown_grace: float = 20.0  # after it, calls still running are stopped and metered as they are
     grant_ttl: float = 60.0
     unknown_key_ttl: float = 2.0
+    metrics_token: str = field(default="", repr=False)
 
     @property
     def spool_dir(self) -> Path:
@@ -71,6 +72,7 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         data_dir=data_dir,
         clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
         run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),
+        metrics_token=env.text("AGENTMART_METRICS_TOKEN"),
     )
 
 

@@ -79,6 +79,11 @@ class UsageWriter:
         self._adopted: list[Path] = []
         self.healthy = False
 
+    @property
+    def spooled(self) -> int:
+        """Return how many calls wait in a spool file for the database."""
+        return len(self._spooled)
+
     def start(self) -> None:
         """Begin to write, first of all what earlier gateways had to spool."""
         calls, self._adopted = self._spool.adopt()
