@@ -30,6 +30,17 @@ async def test_the_same_key_gives_the_same_answer_and_one_charge(world: World) -
     assert len(await world.store.events()) == len(world.runtime.requests) == 1
 
 
+async def test_what_is_kept_is_not_to_be_read_without_the_key(world: World) -> None:
+    issued = await world.issue()
+    await ask(world, issued.key, name="only the caller knows")
+    [row] = await world.store.run("SELECT * FROM access_idempotent_call")
+    assert all(b"hello" not in value for value in row.values() if isinstance(value, bytes))
+    await world.store.run("UPDATE access_idempotent_call SET answer = 'spoilt, and long enough'::bytea")
+    lost = await ask(world, issued.key, name="only the caller knows")
+    assert (lost.status, lost.json()["code"]) == (409, "idempotency_answer_lost")
+    assert len(world.runtime.requests) == 1
+
+
 async def test_another_key_or_none_runs_again(world: World) -> None:
     issued = await world.issue()
     for name in ("k1", "k2"):

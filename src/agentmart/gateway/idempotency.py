@@ -2,17 +2,24 @@
 
 A key is claimed before the run and its answer is stored in the transaction of the call's usage, so either both are
 durable or none. A failed run frees its key. A claim whose gateway died is taken over once no run could still be going.
+What is kept is encrypted under the caller's key and the installation's secret: the database alone tells nothing.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from agentmart.contracts.grants import Grant
 from agentmart.contracts.tables import IDEMPOTENT_CALL
@@ -23,6 +30,7 @@ from agentmart.kit.errors import DomainError
 
 KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
+NONCE = 12
 TRIES = 3
 """A key may be freed between our claim and our look; then it is claimed again."""
 _KEY = re.compile(r"[ -~]{1,255}")
@@ -39,7 +47,7 @@ ON CONFLICT (config_id, key_sha256) DO UPDATE SET
 WHERE held.expires_at <= $6 OR (held.answer IS NULL AND held.claimed_at < $8)
 RETURNING call_id
 """
-LOOK = f"SELECT fingerprint, answer FROM {IDEMPOTENT_CALL} WHERE config_id = $1 AND key_sha256 = $2"
+LOOK = f"SELECT fingerprint, answer, call_id FROM {IDEMPOTENT_CALL} WHERE config_id = $1 AND key_sha256 = $2"
 RELEASE = f"""
 UPDATE {IDEMPOTENT_CALL} SET expires_at = claimed_at WHERE call_id = $1 AND answer IS NULL RETURNING call_id
 """
@@ -49,6 +57,13 @@ class Mismatch(DomainError):
     """The key was used for another request."""
 
     code = "idempotency_mismatch"
+    status = 409
+
+
+class AnswerLost(DomainError):
+    """The call was made, but what is kept of it cannot be read any more (the installation's secret changed)."""
+
+    code = "idempotency_answer_lost"
     status = 409
 
 
@@ -75,8 +90,9 @@ class Claim:
 class Idempotency:
     """Claims keys. `longest` is the longest a call may take, in seconds: an older claim without answer is dead."""
 
-    def __init__(self, database: Database, *, longest: float) -> None:
+    def __init__(self, database: Database, *, secret: str, longest: float) -> None:
         self._database = database
+        self._secret = secret
         self._longest = timedelta(seconds=longest)
 
     async def claim(
@@ -84,7 +100,7 @@ class Idempotency:
     ) -> Claim:
         """Claim a key of the caller's agent for this call, or find the answer it was given before.
 
-        Raises Invalid for a key that is none, Mismatch or InProgress (409), Unavailable.
+        Raises Invalid for a key that is none, Mismatch, InProgress or AnswerLost (409), Unavailable.
         """
         if not _KEY.fullmatch(key):
             raise invalid(HEADER, "Give 1 to 255 printable ASCII characters.")
@@ -97,17 +113,34 @@ class Idempotency:
                     return Claim()
                 held = await self._database.row(LOOK, *place)
                 if held is not None:
-                    return self._held(held["fingerprint"], held["answer"], fingerprint)
+                    if held["fingerprint"] != fingerprint:
+                        raise Mismatch("This Idempotency-Key was used for another request. Use a new one.")
+                    return self._open(key, held["call_id"], held["answer"])
         except FAILED:
             raise Unavailable from None
         raise InProgress
 
-    def _held(self, before: bytes, answer: bytes | None, fingerprint: bytes) -> Claim:
-        if before != fingerprint:
-            raise Mismatch("This Idempotency-Key was used for another request. Use a new one.")
-        if answer is None:
+    def _open(self, key: str, call_id: UUID, sealed: bytes | None) -> Claim:
+        if sealed is None:
             raise InProgress
-        return Claim(_answers.decode(answer))
+        try:
+            opened = self._cipher(key, call_id).decrypt(sealed[:NONCE], sealed[NONCE:], call_id.bytes)
+        except InvalidTag:
+            raise AnswerLost("The call was made, but its answer cannot be shown again.") from None
+        return Claim(_answers.decode(opened))
+
+    def sealer(self, key: str, call_id: UUID) -> Callable[[bytes], bytes]:
+        """Return what encrypts the answer of a claimed call, to be kept."""
+
+        def seal(answer: bytes) -> bytes:
+            nonce = os.urandom(NONCE)
+            return nonce + self._cipher(key, call_id).encrypt(nonce, answer, call_id.bytes)
+
+        return seal
+
+    def _cipher(self, key: str, call_id: UUID) -> AESGCM:
+        secret = f"{self._secret}\0{key}".encode()
+        return AESGCM(HKDF(SHA256(), 32, salt=call_id.bytes, info=b"agentmart kept answer").derive(secret))
 
     async def release(self, call_id: UUID) -> None:
         """Free the key of a call that was refused after all; should the database be away, it frees itself in time."""

@@ -45,7 +45,9 @@ class Pipeline:
         self._grants = grants
         self._limiter = Limiter()
         self._runs = runs
-        self._idempotency = Idempotency(database, longest=settings.run_timeout + AFTER_THE_RUN)
+        self._idempotency = Idempotency(
+            database, secret=settings.keys.secret, longest=settings.run_timeout + AFTER_THE_RUN
+        )
 
     async def invoke(self, exchange: Exchange, dialect: Dialect, agent: str | None = None) -> None:
         """Serve one call; `agent` is the config the path names. Raises DomainError for every refusal."""
@@ -70,7 +72,8 @@ class Pipeline:
                 return
         try:
             lease = await self._take(exchange, grant, now)
-            call = Call(exchange.call_id, grant, invocation, request, exchange.begun, keyed=key is not None)
+            seal = self._idempotency.sealer(key, exchange.call_id) if key is not None else None
+            call = Call(exchange.call_id, grant, invocation, request, exchange.begun, seal)
             run = await self._runs.start(call, lease)
         except BaseException:  # whatever kept the call from starting: its key may be used again
             if key is not None:

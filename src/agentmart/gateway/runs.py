@@ -42,7 +42,7 @@ class Call:
     invocation: Invocation
     request: RunRequest
     begun: float  # monotonic seconds
-    keyed: bool = False  # under an idempotency key: its answer is kept
+    seal: Callable[[bytes], bytes] | None = None  # under an idempotency key: encrypts the answer, to be kept
 
 
 class Run:
@@ -112,8 +112,9 @@ class Run:
         return answer
 
     def _completed(self, event: UsageEvent, answer: Answer) -> Completed:
-        kept = msgspec.json.encode(answer) if self.call.keyed and self._failure is None else None
-        return Completed(event, self.call.keyed, kept)
+        seal = self.call.seal
+        kept = seal(msgspec.json.encode(answer)) if seal is not None and self._failure is None else None
+        return Completed(event, seal is not None, kept)
 
     def _answer(self, event: UsageEvent, text: str) -> Answer:
         return Answer(
