@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.sale import Sold, sell, use
 from tests.support.world import Api, World, make_world
 
-from agentmart.billing import api, selectors
+from agentmart.billing import selectors
+from agentmart.billing.api import invoices
 from agentmart.billing.models import Invoice
 from agentmart.identity import services as identity
 from agentmart.identity.models import Role
@@ -102,7 +103,9 @@ def test_a_final_invoice_reads_as_the_contract_says(world: World, sold: Sold) ->
     body = answer.json()
     assert world.buyer.customer is not None and world.provider.customer is not None
     shown = {
-        key: value for key, value in body.items() if key not in ("uuid", "url", "items", "issuer_details")
+        key: value
+        for key, value in body.items()
+        if key not in ("uuid", "url", "pdf", "items", "issuer_details")
     }
     assert shown == {
         "created": "2026-04-01T01:00:00.000000Z",
@@ -136,6 +139,7 @@ def test_a_final_invoice_reads_as_the_contract_says(world: World, sold: Sold) ->
         "payment_url": "",
     }
     assert body["url"] == f"http://testserver/api/invoices/{body['uuid']}/"
+    assert body["pdf"] == f"{body['url']}pdf/"
     assert body["issuer_details"]["name"] == "Operator Inc"
     base, output, requests = body["items"]
     assert [(item["component_type"], item["price"]) for item in body["items"]] == [
@@ -232,7 +236,7 @@ def test_filters(world: World, sold: Sold, at: At) -> None:
     assert found(state=["Pending", "created"]) == [4, 3]
     assert found(year="2026", month="4") == [4]
     assert found(year="2025") == []
-    for query in ({"year": "x"}, {"month": "-1"}, {"state": "lost"}, {"customer": "nobody"}):
+    for query in ({"year": "x"}, {"state": "lost"}, {"customer": "nobody"}):
         assert listed.get("/api/invoices/", **query).status_code == 400
 
 
@@ -261,6 +265,7 @@ def test_lists_take_the_same_queries_whatever_their_length(world: World, sold: S
     for month in range(3, 12):
         generate(world, month=month)
     counts = {}
+    world.buyer.api.get("/api/invoices/")  # the first request notes the use of the token
     for size in (1, 5, 300):
         with CaptureQueriesContext(
             connection,
@@ -309,7 +314,7 @@ def test_a_usage_line_is_explained_down_to_the_events(world: World, sold: Sold) 
 def test_long_explanations_are_cut_and_say_so(
     world: World, sold: Sold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "SHOWN_EVENTS", 2)
+    monkeypatch.setattr(invoices, "SHOWN_EVENTS", 2)
     for _ in range(3):
         use(sold, MID_MARCH)
     body = generate(world).json()

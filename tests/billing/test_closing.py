@@ -16,7 +16,7 @@ from tests.support.world import Person, World, make_world
 
 from agentmart.billing import selectors, services
 from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem
-from agentmart.catalog import services as catalog
+from agentmart.catalog.services import prices
 from agentmart.infra import tenancy
 
 ACTIVATED = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -52,7 +52,7 @@ def test_a_price_that_cannot_be_billed_holds_up_nobody_else(
     world: World, price: dict[str, Any], requests: int, why: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        catalog, "require_chargeable_price", lambda *_, **__: None
+        prices, "require_chargeable_price", lambda *_, **__: None
     )  # a plan from before the check
     use(sell(world.provider, world.buyer, at=ACTIVATED, plan=metered(price)), ACTIVATED, requests=requests)
     use(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -14,6 +15,7 @@ from agentmart.billing.invoicing import (
     Billed,
     Component,
     Line,
+    Ordered,
     PlanFacts,
     PlanUse,
     ResourceFacts,
@@ -21,6 +23,7 @@ from agentmart.billing.invoicing import (
     UnsupportedPlan,
     late_lines,
     month_lines,
+    tax_of,
     unit_price_of,
 )
 from agentmart.billing.waterfall import StepKind, total
@@ -91,8 +94,86 @@ def test_a_fixed_component_is_prorated_by_seconds_and_rounded_once(
 
 def test_parts_of_a_month_are_lines_of_their_own() -> None:
     cut = datetime(2026, 3, 11, tzinfo=UTC)
-    lines = month_lines(MARCH, [use(plan(BASE), Period(FEBRUARY_START, cut), Period(cut, MARCH.end))])
-    assert amounts(lines) == [("base", D("31.94")), ("base", D("67.06"))]
+    again = datetime(2026, 3, 12, tzinfo=UTC)
+    apart = month_lines(MARCH, [use(plan(BASE), Period(FEBRUARY_START, cut), Period(again, MARCH.end))])
+    assert amounts(apart) == [("base", D("31.94")), ("base", D("63.87"))]
+    touching = month_lines(MARCH, [use(plan(BASE), Period(FEBRUARY_START, cut), Period(cut, MARCH.end))])
+    assert amounts(touching) == [("base", D("99.00"))]  # new limits cut the time, not the fee
+
+
+def ordered(kind: str, *parts: tuple[datetime, datetime, int]) -> tuple[Ordered, ...]:
+    """Limits of one component, period by period."""
+    found: list[Ordered] = []
+    for start, end, limit in parts:
+        most = max((part.limits[kind] for part in found), default=D(0))
+        found.append(Ordered(Period(start, end), {kind: D(limit)}, {kind: most}))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("form", [{"price": "3.10"}, {"model": "fixed", "price": "3.10", "amount": "7"}])
+def test_limits_are_prorated_by_the_time_each_was_in_force(form: dict[str, Any]) -> None:
+    cut, later = datetime(2026, 3, 11, tzinfo=UTC), datetime(2026, 3, 21, tzinfo=UTC)
+    seats = replace(component("seats", "limit", {"price": "1"}), price=price_from_json(form))
+    parts = ordered("seats", (FEBRUARY_START, cut, 10), (cut, later, 10), (later, MARCH.end, 20))
+    facts = replace(use(plan(seats), Period(FEBRUARY_START, MARCH.end)), ordered=parts)
+    lines = month_lines(MARCH, [facts])
+    # 10 × 3.10 × 20 ÷ 31; 20 × 3.10 × 11 ÷ 31
+    assert [(line.units, line.unit, line.amount) for line in lines] == [
+        (D(10), "month", D("20.00")),
+        (D(20), "month", D("22.00")),
+    ]
+    assert [line.period.start for line in lines] == [MARCH.start, later]
+    assert [total(step.amount for step in line.rated.steps) for line in lines] == [D("20.00"), D("22.00")]
+
+
+def test_limits_by_tiers_and_of_nothing() -> None:
+    tiers = {
+        "tier_mode": "volume",
+        "tiers": [{"up_to": 5, "unit_price": "4"}, {"up_to": None, "unit_price": "3"}],
+    }
+    seats = replace(component("seats", "limit", {"price": "1"}), price=price_from_json(tiers))
+    whole = Period(MARCH.start, MARCH.end)
+    for limit, amounts_due in ((6, [D(18)]), (5, [D(20)]), (0, [])):
+        parts = ordered("seats", (MARCH.start, MARCH.end, limit))
+        lines = month_lines(MARCH, [replace(use(plan(seats), whole), ordered=parts)])
+        assert [line.amount for line in lines] == amounts_due
+    other = ordered("disks", (MARCH.start, MARCH.end, 5))
+    assert month_lines(MARCH, [replace(use(plan(seats), whole), ordered=other)]) == []
+
+
+def test_a_limit_for_the_whole_life_is_charged_once_and_for_what_it_is_raised_by() -> None:
+    seats = replace(component("seats", "limit", {"price": "2"}), limit_period="total")
+    days = [datetime(2026, 3, day, tzinfo=UTC) for day in (5, 10, 15, 20)]
+    parts = ordered(
+        "seats",
+        (FEBRUARY_START, days[0], 4),
+        (days[0], days[1], 10),
+        (days[1], days[2], 3),
+        (days[2], days[3], 10),
+        (days[3], MARCH.end, 11),
+    )
+    lines = month_lines(MARCH, [replace(use(plan(seats), MARCH), ordered=parts)])
+    assert [(line.units, line.unit, line.amount) for line in lines] == [
+        (D(6), "quantity", D(12)),
+        (D(1), "quantity", D(2)),
+    ]
+
+
+def test_every_switch_to_the_plan_is_charged() -> None:
+    fee = component("change", "few", {"price": "15"})
+    inside, before = datetime(2026, 3, 20, tzinfo=UTC), datetime(2026, 2, 20, tzinfo=UTC)
+    facts = use(plan(fee, BASE), Period(before, MARCH.start), Period(inside, MARCH.end))
+    lines = month_lines(MARCH, [replace(facts, switches=(before, inside))])
+    assert amounts(lines)[0] == ("change", D(15))
+    assert [(line.unit, line.units, line.period.start) for line in lines[:1]] == [("quantity", D(1), inside)]
+    assert amounts(month_lines(MARCH, [facts])) == amounts(lines)[1:]
+
+
+def test_tax_is_rounded_like_the_line() -> None:
+    assert tax_of(D("10.05"), D("19"), "USD") == D("1.91")
+    assert tax_of(D("-10.05"), D("19"), "USD") == D("-1.91")
+    assert tax_of(D("1050"), D("7.7"), "JPY") == D(81)
+    assert tax_of(D("10.05"), D(0), "USD") == D(0)
 
 
 def test_periods_outside_the_month_and_of_no_length_charge_nothing() -> None:
@@ -156,12 +237,12 @@ def test_yen_have_no_cents() -> None:
 
 def test_every_unsupported_plan_is_named() -> None:
     yearly = plan(BASE, unit="month", count=12)
-    limited = plan(component("seats", "limit", {"price": "1"}))
+    hourly = plan(BASE, unit="hour")
     with pytest.raises(UnsupportedPlan) as refusal:
-        month_lines(MARCH, [use(yearly, MARCH), use(limited, MARCH)])
+        month_lines(MARCH, [use(yearly, MARCH), use(hourly, MARCH)])
     assert refusal.value.status == 409
     assert "charged per 12 × month" in refusal.value.message
-    assert "charges seats by limit" in refusal.value.message
+    assert "charged per 1 × hour" in refusal.value.message
     assert "plan Professional (00000000000000000000000000000009) of Helper" in refusal.value.message
 
 

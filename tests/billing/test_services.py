@@ -19,6 +19,7 @@ from agentmart.billing import services, tasks
 from agentmart.billing.invoicing import UnsupportedPlan
 from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem, Payment
 from agentmart.catalog import services as catalog
+from agentmart.catalog.services import plans
 from agentmart.config.database import DatabaseUrls
 from agentmart.infra import clock, tenancy
 from agentmart.infra.actors import Actor, RoleGrant
@@ -196,7 +197,7 @@ def test_an_unsupported_plan_stops_its_customer_only(
     world: World, sold: Sold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        catalog, "require_chargeable_period", lambda *_, **__: None
+        plans, "require_chargeable_period", lambda *_, **__: None
     )  # a plan from before the check
     sell(
         world.provider,

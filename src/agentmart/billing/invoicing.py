@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from agentmart.billing.percentage import percent_of
 from agentmart.billing.proration import Share, share_of
 from agentmart.billing.rating import rate_line
 from agentmart.billing.waterfall import ZERO, RatedLine, Step, StepKind
 from agentmart.catalog.pricing import Fixed, Package, Percentage, PerUnit, Price, Tiered
 from agentmart.kit.errors import Conflict, DomainError
-from agentmart.kit.money import CONTEXT, decimal_text
+from agentmart.kit.money import CONTEXT, decimal_text, round_money
 from agentmart.kit.periods import Period
 
 ONE = Decimal(1)
 USAGE_UNIT = "quantity"
+COUNTED = ("usage", "limit")
+"""Billing types whose quantity is counted or ordered; the others' is the plan's."""
+ONCE = ("usage", "one", "few")
+"""Billing types that are not charged by time."""
 MOST = Decimal("1E12")
 MOST_UNITS = Decimal("1E20")
 """What no line reaches in earnest, amount and quantity; the columns hold more."""
@@ -46,6 +51,8 @@ class Component:
     billing_type: str
     measured_unit: str
     price: Price
+    article_code: str = ""
+    limit_period: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +84,22 @@ class ResourceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """What was ordered by limit for a time; `most_before` is the most of each that was ordered earlier."""
+
+    period: Period
+    limits: Mapping[str, Decimal]
+    most_before: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PlanUse:
     """One resource under one plan in one month.
 
     `periods`: when the plan was in force, oldest first (they may reach beyond the month; none where only usage
     arrived after the end). `first_start`: when the resource's very first plan period began. `quantities`: the
-    month's metered sums by component type.
+    month's sums by component type, metered and reported. `ordered`: the limits, period by period. `switches`: when
+    the resource came to this plan from another one.
     """
 
     resource: ResourceFacts
@@ -90,9 +107,11 @@ class PlanUse:
     periods: tuple[Period, ...] = ()
     first_start: datetime | None = None
     quantities: Mapping[str, Decimal] | None = None
+    ordered: tuple[Ordered, ...] = ()
+    switches: tuple[datetime, ...] = ()
 
     def quantity(self, component: Component) -> Decimal:
-        """Return the month's metered sum of a component, 0 without any."""
+        """Return the month's sum of a component, 0 without any."""
         return (self.quantities or {}).get(component.type, ZERO)
 
 
@@ -130,13 +149,14 @@ class Line:
 
     @property
     def units(self) -> Decimal:
-        """How many are charged: usage units, or units of a fixed component (the share of time is not in it)."""
-        return self.rated.quantity if self.component.billing_type == "usage" else _units(self.component)
+        """How many are charged: units used or ordered, or a fixed component's (the share of time is not in it)."""
+        return self.rated.quantity if self.component.billing_type in COUNTED else _units(self.component)
 
     @property
     def unit(self) -> str:
         """What the quantity counts: units of the plan's period, or of usage."""
-        return USAGE_UNIT if self.component.billing_type in ("usage", "one") else self.plan.unit
+        once = self.component.billing_type == "limit" and self.component.limit_period == "total"
+        return USAGE_UNIT if once or self.component.billing_type in ONCE else self.plan.unit
 
     @property
     def name(self) -> str:
@@ -189,6 +209,11 @@ def unit_price_of(price: Price) -> Decimal | None:
             return None
 
 
+def tax_of(amount: Decimal, percent: Decimal, currency: str) -> Decimal:
+    """Return the tax on a line's amount, rounded like the line; the invoice's tax is the sum of its lines'."""
+    return round_money(percent_of(amount, percent), currency) if percent else ZERO
+
+
 def _require_supported(uses: Iterable[PlanUse]) -> None:
     problems: dict[str, None] = {}
     for use in uses:
@@ -202,10 +227,7 @@ def _require_supported(uses: Iterable[PlanUse]) -> None:
             if isinstance(component.price.model, Percentage):
                 problems[f"{place} charges {component.type} by a percentage"] = None
     if problems:
-        raise UnsupportedPlan(
-            "Only monthly plans with fixed, one-time and usage components, none of them a percentage, can be "
-            f"billed: {'; '.join(problems)}."
-        )
+        raise UnsupportedPlan(f"Only monthly plans without percentages can be billed: {'; '.join(problems)}.")
 
 
 def _lines(month: Period, use: PlanUse, component: Component) -> list[Line]:
@@ -226,13 +248,84 @@ def _named(use: PlanUse, component: Component) -> Iterator[None]:
 def _fixed_lines(month: Period, use: PlanUse, component: Component) -> list[Line]:
     """Return a line per plan period, prorated by the seconds it covers of the month."""
     lines = []
-    for period in use.periods:
+    for period in _joined(use.periods):
         inside = period.intersect(month)
         share = share_of(period, month)
         if inside is None or not share.used:
             continue
         rated = rate_line(component.price, _units(component), use.plan.currency, share=share)
         lines.append(_line(month, inside, use, component, rated, share=share))
+    return [line for line in lines if line.rated.exact]
+
+
+def _joined(periods: Iterable[Period]) -> list[Period]:
+    """Return the periods with those that touch made one: new limits do not cut the plan's own fee."""
+    joined: list[Period] = []
+    for period in periods:
+        if joined and joined[-1].end == period.start:
+            period = Period(joined.pop().start, period.end)
+        joined.append(period)
+    return joined
+
+
+def _limit_lines(month: Period, use: PlanUse, component: Component) -> list[Line]:
+    """Return a line per time that a limit was in force, prorated by it.
+
+    A limit for the resource's whole life (`total`) is charged once instead, when it is ordered, and again what it
+    is raised by; nothing is given back when it is lowered.
+    """
+    price = _by_unit(component.price)
+    if component.limit_period == "total":
+        return _raised_lines(month, use, component, price)
+    lines = []
+    for period, limit in _limits(use, component):
+        inside = period.intersect(month)
+        share = share_of(period, month)
+        if inside is None or not share.used or not limit:
+            continue
+        rated = rate_line(price, limit, use.plan.currency, share=share)
+        lines.append(_line(month, inside, use, component, rated, price=price, share=share))
+    return [line for line in lines if line.rated.exact]
+
+
+def _raised_lines(month: Period, use: PlanUse, component: Component, price: Price) -> list[Line]:
+    lines = []
+    for ordered in use.ordered:
+        before = ordered.most_before.get(component.type, ZERO)
+        raised = CONTEXT.subtract(ordered.limits.get(component.type, ZERO), before)
+        inside = ordered.period.intersect(month)
+        if raised > 0 and inside is not None and month.contains(ordered.period.start):
+            rated = rate_line(price, raised, use.plan.currency)
+            lines.append(_line(month, inside, use, component, rated, price=price))
+    return [line for line in lines if line.rated.exact]
+
+
+def _limits(use: PlanUse, component: Component) -> list[tuple[Period, Decimal]]:
+    """Return how much of a component was ordered when; times of the same limit that touch are one."""
+    found: list[tuple[Period, Decimal]] = []
+    for ordered in use.ordered:
+        period, limit = ordered.period, ordered.limits.get(component.type, ZERO)
+        if found and found[-1][0].end == period.start and found[-1][1] == limit:
+            period = Period(found.pop()[0].start, period.end)
+        found.append((period, limit))
+    return found
+
+
+def _by_unit(price: Price) -> Price:
+    """Return a price that counts what was ordered, also where it was written as a fixed one."""
+    model = price.model
+    return replace(price, model=PerUnit(model.unit_price)) if isinstance(model, Fixed) else price
+
+
+def _switch_lines(month: Period, use: PlanUse, component: Component) -> list[Line]:
+    """Return the charge of every switch to this plan in the month."""
+    lines = []
+    for moment in use.switches:
+        started = [period for period in use.periods if period.start == moment]
+        inside = started[0].intersect(month) if started and month.contains(moment) else None
+        if inside is not None:
+            rated = rate_line(component.price, _units(component), use.plan.currency)
+            lines.append(_line(month, inside, use, component, rated))
     return [line for line in lines if line.rated.exact]
 
 
@@ -258,6 +351,8 @@ def _usage_lines(month: Period, use: PlanUse, component: Component) -> list[Line
 _KINDS: dict[str, Callable[[Period, PlanUse, Component], list[Line]]] = {
     "fixed": _fixed_lines,
     "one": _one_time_lines,
+    "few": _switch_lines,
+    "limit": _limit_lines,
     "usage": _usage_lines,
 }
 

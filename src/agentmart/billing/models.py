@@ -175,6 +175,9 @@ class Payment(BaseModel):
     currency = models.CharField(max_length=3)
     paid_on = models.DateField()
     reference = models.CharField(max_length=100, blank=True)
+    proof_name = models.CharField(max_length=200, blank=True)
+    proof_type = models.CharField(max_length=50, blank=True)
+    proof = models.BinaryField(null=True)  # the file that shows the payment
 
     objects = PaymentQuerySet.as_manager()
 
@@ -183,6 +186,40 @@ class Payment(BaseModel):
 
     def __str__(self) -> str:
         return f"{money_text(self.amount, self.currency)} {self.currency} on {self.paid_on}"
+
+
+class CreditNoteQuerySet(BuyerQuerySet["CreditNote"]):
+    """Credit notes."""
+
+
+class CreditNote(BaseModel):
+    """What takes a canceled invoice back, whole; never changed. Numbered without gaps per issuer."""
+
+    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="credit_note")
+    customer_id = models.UUIDField(db_index=True)
+    issuer_id = models.UUIDField()
+    number = models.PositiveIntegerField()
+    issued_on = models.DateField()
+    reason = models.CharField(max_length=500)
+    currency = models.CharField(max_length=3)
+    price = models.DecimalField(max_digits=24, decimal_places=4)
+    tax = models.DecimalField(max_digits=24, decimal_places=4)
+    total = models.DecimalField(max_digits=24, decimal_places=4)
+
+    objects = CreditNoteQuerySet.as_manager()
+
+    class Meta:
+        db_table = "billing_credit_note"
+        constraints = (
+            models.UniqueConstraint(fields=["issuer_id", "number"], name="credit_note_number_once"),
+            models.CheckConstraint(
+                condition=models.Q(price=models.F("total") - models.F("tax")),
+                name="credit_note_total_is_price_plus_tax",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"credit note {self.number} {money_text(self.total, self.currency)} {self.currency}"
 
 
 class BilledMonthQuerySet(BuyerQuerySet["BilledMonth"]):

@@ -4,41 +4,48 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Min, Prefetch, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Sum
+from django.db.models.fields.json import KeyTextTransform
 
 from agentmart.billing.invoicing import (
     Billed,
     BilledKey,
     Component,
     Line,
+    Ordered,
     PlanFacts,
     PlanUse,
     ResourceFacts,
     late_lines,
     month_lines,
 )
-from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem
-from agentmart.billing.states import FINAL, MonthState
+from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem, Payment
+from agentmart.billing.states import FINAL, InvoiceState, MonthState
 from agentmart.billing.waterfall import ZERO
-from agentmart.catalog.models import Plan, PlanComponent
+from agentmart.catalog.models import Offering, Plan, PlanComponent
 from agentmart.catalog.price_json import price_from_json
+from agentmart.catalog.selectors import prices_for
 from agentmart.contracts.usage import METERS
+from agentmart.identity.models import Customer
 from agentmart.infra.actors import Actor
 from agentmart.kit.money import CONTEXT
 from agentmart.kit.periods import Period, add_months, month_of
 from agentmart.metering import selectors as metering
+from agentmart.metering.models import ComponentEvent, ComponentUsage
 from agentmart.resources.models import PlanPeriod, Resource
 
 INLINE_ITEMS = 1000
 LATE_MONTHS = 2
-"""Events are accepted up to 35 days back, which never reaches further than two months."""
+"""Metered and providers' usage comes up to 35 days late, which never reaches further than two months."""
+SAME_TIME = timedelta(hours=1)
+"""A report this little older than a close may have been committed after it."""
 
 DUE_MONTHS = """
 SELECT first.customer_id, months.day::date
@@ -60,6 +67,15 @@ WHERE (done.id IS NULL OR (done.state = 'prepared' AND span.until <= %(grace_pas
         SELECT 1 FROM metering_usage_hour u WHERE u.customer_id = first.customer_id
         AND u.hour >= span.since AND u.hour < span.until
     ) OR EXISTS (
+        SELECT 1 FROM metering_component_usage r WHERE r.customer_id = first.customer_id
+        AND r.month = months.day::date
+    ) OR EXISTS (
+        SELECT 1 FROM metering_component_usage r JOIN billing_month closed
+        ON closed.customer_id = r.customer_id AND closed.first_day = r.month AND closed.state = 'closed'
+        WHERE r.customer_id = first.customer_id AND r.month < months.day::date
+        AND r.modified >= span.since AND r.modified < span.until
+        AND r.modified > closed.modified - interval '1 hour'
+    ) OR EXISTS (
         SELECT 1 FROM billing_month before WHERE before.customer_id = first.customer_id
         AND before.first_day < months.day AND before.first_day >= months.day - %(late)s * interval '1 month'
         AND (before.lines > 0 OR EXISTS (
@@ -76,7 +92,9 @@ ORDER BY first.customer_id, months.day
 def due_months(*, now: datetime, grace: timedelta) -> list[tuple[UUID, date]]:
     """Return (customer, first day) of the months that are over and wait to be prepared or finalized, oldest first.
 
-    A month waits if a plan was in force, something was used, or one of the two months before may have late usage.
+    A month waits if a plan was in force, something was used or reported, one of the two months before may have late
+    usage, or usage of a closed month was reported in it. Months before the customer's first plan (imported history)
+    are billed when somebody asks for them.
     """
     last = add_months(month_of(now).start.date(), -1)
     with connection.cursor() as cursor:
@@ -87,15 +105,19 @@ def due_months(*, now: datetime, grace: timedelta) -> list[tuple[UUID, date]]:
 def charges(customer_id: UUID, month: Period) -> list[Line]:
     """Return the lines of a customer's month as things stand now, then those of late usage of closed months.
 
-    Raises UnsupportedPlan, Unbillable (409).
+    The two months before are looked at, and every earlier one for which usage was reported after its close. Raises
+    UnsupportedPlan, Unbillable (409).
     """
     lines = month_lines(month, plan_uses(customer_id, month))
     first = month.start.date()
+    changed = ComponentUsage.objects.filter(
+        customer_id=customer_id, month=OuterRef("first_day"), modified__gt=OuterRef("modified") - SAME_TIME
+    )
     earlier = BilledMonth.objects.filter(
+        Q(first_day__gte=add_months(first, -LATE_MONTHS)) | Q(Exists(changed)),
         customer_id=customer_id,
         state=MonthState.CLOSED,
         first_day__lt=first,
-        first_day__gte=add_months(first, -LATE_MONTHS),
     ).order_by("first_day")
     for closed in earlier:
         period = month_of(datetime.combine(closed.first_day, datetime.min.time(), tzinfo=month.start.tzinfo))
@@ -106,37 +128,87 @@ def charges(customer_id: UUID, month: Period) -> list[Line]:
 
 
 def plan_uses(customer_id: UUID, month: Period) -> list[PlanUse]:
-    """Return which plans a customer's resources ran under or were used under in a month, by resource name."""
-    periods: dict[tuple[UUID, UUID], list[Period]] = defaultdict(list)
+    """Return which plans a customer's resources ran under or were used under in a month, by resource name.
+
+    Prices are those in force when the month began.
+    """
     in_force = PlanPeriod.objects.filter(customer_id=customer_id, start__lt=month.end).exclude(
         end__lte=month.start
     )
-    for row in in_force.order_by("start", "id"):
-        end = row.end or month.end
-        if end > row.start:
-            periods[row.resource_id, row.plan_id].append(Period(row.start, end))
-    usage = metering.sums_by_plan(customer_id, month.start, month.end)
-    keys = {*periods, *usage}
+    keys = set(in_force.values_list("resource_id", "plan_id"))
+    usage = usage_by_plan(customer_id, month)
+    keys |= set(usage)
     resources = _resources({resource_id for resource_id, _ in keys})
-    plans = _plans({plan_id for _, plan_id in keys})
-    firsts = dict(
-        PlanPeriod.objects.filter(resource_id__in=resources)
-        .values_list("resource_id")
-        .annotate(first=Min("start"))
-        .values_list("resource_id", "first")
-    )
+    plans = _plans({plan_id for _, plan_id in keys}, month.start.date())
+    histories = _histories(resources, month)
+    nothing = History()
     uses = [
         PlanUse(
             resource=resources[resource_id],
             plan=plans[plan_id],
-            periods=tuple(periods[resource_id, plan_id]),
-            first_start=firsts.get(resource_id),
-            quantities={name: Decimal(n) for name, n in usage.get((resource_id, plan_id), {}).items()},
+            periods=tuple(part.period for part in history.of(plan_id)),
+            first_start=history.first_start,
+            quantities=usage.get((resource_id, plan_id), {}),
+            ordered=tuple(history.of(plan_id)),
+            switches=tuple(history.switches.get(plan_id, ())),
         )
         for resource_id, plan_id in keys
         if resource_id in resources and plan_id in plans
+        for history in (histories.get(resource_id, nothing),)
     ]
     return sorted(uses, key=lambda use: _place(use, month))
+
+
+def usage_by_plan(customer_id: UUID, month: Period) -> dict[tuple[UUID, UUID], dict[str, Decimal]]:
+    """Return a customer's usage in a month by resource and plan, then by component: metered and reported."""
+    metered = metering.sums_by_plan(customer_id, month.start, month.end)
+    usage = {key: {name: Decimal(n) for name, n in sums.items()} for key, sums in metered.items()}
+    for key, reported in metering.reported_by_plan(customer_id, month.start, month.end).items():
+        known = usage.setdefault(key, {})
+        for name, amount in reported.items():
+            known[name] = CONTEXT.add(known.get(name, ZERO), amount)
+    return usage
+
+
+@dataclass(slots=True)
+class History:
+    """The plan periods of one resource up to a month's end; `ordered` those in the month, by plan, oldest first."""
+
+    first_start: datetime | None = None
+    ordered: dict[UUID, list[Ordered]] = field(default_factory=dict)
+    switches: dict[UUID, list[datetime]] = field(default_factory=dict)
+    last_plan: UUID | None = None
+    most: dict[str, Decimal] = field(default_factory=dict)
+
+    def of(self, plan_id: UUID) -> list[Ordered]:
+        """Return the periods under one plan."""
+        return self.ordered.get(plan_id, [])
+
+    def add(self, row: PlanPeriod, month: Period) -> None:
+        """Note the next period."""
+        end = row.end or max(month.end, row.start + timedelta(microseconds=1))
+        if end <= row.start:
+            return
+        limits = {name: Decimal(str(value)) for name, value in row.limits.items()}
+        if end > month.start:
+            ordered = Ordered(Period(row.start, end), limits, dict(self.most))
+            self.ordered.setdefault(row.plan_id, []).append(ordered)
+        if self.first_start is None:
+            self.first_start = row.start
+        elif row.plan_id != self.last_plan:
+            self.switches.setdefault(row.plan_id, []).append(row.start)
+        self.last_plan = row.plan_id
+        for name, value in limits.items():
+            self.most[name] = max(value, self.most.get(name, ZERO))
+
+
+def _histories(resource_ids: Collection[UUID], month: Period) -> dict[UUID, History]:
+    """Return the plan periods of resources up to the end of a month."""
+    rows = PlanPeriod.objects.filter(resource_id__in=resource_ids, start__lt=month.end)
+    found: dict[UUID, History] = defaultdict(History)
+    for row in rows.order_by("start", "id"):
+        found[row.resource_id].add(row, month)
+    return found
 
 
 def _place(use: PlanUse, month: Period) -> tuple[str, str, datetime, str]:
@@ -166,11 +238,13 @@ def _resources(ids: Collection[UUID]) -> dict[UUID, ResourceFacts]:
     }
 
 
-def _plans(ids: Collection[UUID]) -> dict[UUID, PlanFacts]:
+def _plans(ids: Collection[UUID], day: date) -> dict[UUID, PlanFacts]:
+    """Return plans with the prices in force on a day."""
     priced = PlanComponent.objects.select_related("component").order_by("created", "component__type")
     rows: Iterable[Any] = Plan.objects.filter(id__in=ids).prefetch_related(
         Prefetch("components", queryset=priced)
     )
+    versions = prices_for(ids, day)
     return {
         plan.id: PlanFacts(
             id=plan.id,
@@ -178,13 +252,15 @@ def _plans(ids: Collection[UUID]) -> dict[UUID, PlanFacts]:
             unit=plan.unit,
             interval_count=plan.interval_count,
             currency=plan.currency,
-            components=tuple(_component(row) for row in plan.components.all()),
+            components=tuple(
+                _component(row, versions.get(row.id, row.price)) for row in plan.components.all()
+            ),
         )
         for plan in rows
     }
 
 
-def _component(row: PlanComponent) -> Component:
+def _component(row: PlanComponent, price: Mapping[str, Any]) -> Component:
     component = row.component
     return Component(
         id=row.id,
@@ -192,7 +268,9 @@ def _component(row: PlanComponent) -> Component:
         name=component.name,
         billing_type=component.billing_type,
         measured_unit=component.measured_unit,
-        price=price_from_json(row.price),
+        price=price_from_json(price),
+        article_code=component.article_code,
+        limit_period=component.limit_period,
     )
 
 
@@ -214,7 +292,9 @@ def billed_usage(customer_id: UUID, first_day: date) -> dict[BilledKey, Billed]:
 def with_items(invoices: QuerySet[Any]) -> QuerySet[Any]:
     """Return invoices with their first lines as `shown_items` (one more than are shown, to tell if there are more)."""
     items = InvoiceItem.objects.order_by("position")[: INLINE_ITEMS + 1]
-    return invoices.prefetch_related(Prefetch("items", queryset=items, to_attr="shown_items"))
+    return invoices.select_related("credit_note").prefetch_related(
+        Prefetch("items", queryset=items, to_attr="shown_items")
+    )
 
 
 def items_of(invoice: Invoice) -> QuerySet[InvoiceItem]:
@@ -222,19 +302,113 @@ def items_of(invoice: Invoice) -> QuerySet[InvoiceItem]:
     return InvoiceItem.objects.filter(invoice=invoice).order_by("position")
 
 
+def sums_by_offering(invoice: Invoice) -> QuerySet[Any]:
+    """Return an invoice's sums by offering and provider, the largest first."""
+    rows: QuerySet[Any] = (
+        InvoiceItem.objects.filter(invoice=invoice)
+        .values(
+            "offering_id",
+            "offering_name",
+            "provider_customer_id",
+            provider_uuid=KeyTextTransform("service_provider_uuid", "details"),
+            provider_name=KeyTextTransform("service_provider_name", "details"),
+        )
+        .annotate(sum_price=Sum("price"), sum_tax=Sum("tax"), sum_total=Sum("total"))
+        .order_by("-sum_total", "offering_id")
+    )
+    return rows
+
+
+def category_titles(offering_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return on which shelf offerings stand."""
+    rows = Offering.objects.filter(id__in=list(offering_ids))
+    return dict(rows.values_list("id", "category__title"))
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Invoiced sums of some months, oldest first: of everybody, of the largest customers by name, of the others."""
+
+    months: list[date]
+    whole: list[Decimal]
+    customers: list[tuple[str, list[Decimal]]]
+    others: list[Decimal]
+
+
+def growth(*, actor: Actor, now: datetime, currency: str, months: int, customers: int) -> Growth:
+    """Return what was invoiced (drafts as last calculated, no canceled ones) in the months up to now, by customer."""
+    last = now.date().replace(day=1)
+    days = [add_months(last, -back) for back in range(months - 1, -1, -1)]
+    first = days[0]
+    rows = (
+        Invoice.objects.visible_to(actor)
+        .filter(Q(year__gt=first.year) | Q(year=first.year, month__gte=first.month), currency=currency)
+        .exclude(state=InvoiceState.CANCELED)
+        .values_list("customer_id", "customer__name", "year", "month")
+        .annotate(sum=Sum("total"))
+    )
+    place = {(day.year, day.month): index for index, day in enumerate(days)}
+    by_customer: dict[UUID, tuple[str, list[Decimal]]] = {}
+    for customer_id, name, year, number, amount in rows:
+        _, sums = by_customer.setdefault(customer_id, (name, [ZERO] * months))
+        if (year, number) in place:
+            sums[place[year, number]] += amount
+    ranked = sorted(by_customer.values(), key=lambda row: (-sum(row[1]), row[0]))
+    return Growth(
+        months=days,
+        whole=_added(sums for _, sums in ranked) or [ZERO] * months,
+        customers=ranked[:customers],
+        others=_added(sums for _, sums in ranked[customers:]) or [ZERO] * months,
+    )
+
+
+def _added(rows: Iterable[list[Decimal]]) -> list[Decimal]:
+    """Return the sums of columns."""
+    return [sum(column, ZERO) for column in zip(*rows, strict=True)]
+
+
+def addresses_of(customer: Customer) -> list[str]:
+    """Return where a customer's invoices are sent."""
+    named = [customer.email, *customer.notification_emails.split(",")]
+    return list(dict.fromkeys(address.strip() for address in named if address.strip()))
+
+
+def payment_of(invoice: Invoice, payment_id: UUID) -> Payment | None:
+    """Return one payment of an invoice, None if it has no such."""
+    return Payment.objects.filter(invoice=invoice, pk=payment_id).first()
+
+
+def payments_of(invoice: Invoice) -> QuerySet[Payment]:
+    """Return the payments of an invoice, the first one first, without their files."""
+    return Payment.objects.filter(invoice=invoice).defer("proof").order_by("created", "id")
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The metered usage behind a line: by hour, and call by call.
+    """The usage behind a line: metered by hour and call by call, and what people reported.
 
-    `events` may be cut (`more` come after them), `event_count` is not.
+    `events` and `reports` may be cut (`more` events come after them); `event_count` and `report_count` are not.
     """
 
     hours: list[tuple[datetime, int]]
     events: list[Mapping[str, Any]]
     more: bool
     event_count: int
-    quantity: int
+    metered: int
+    reports: list[ComponentEvent]
+    report_count: int
+    reported: Decimal
     billed_quantity: Decimal
+
+    @property
+    def from_events(self) -> Decimal:
+        """Return the sum of calls and reports."""
+        return CONTEXT.add(Decimal(self.metered), self.reported)
+
+    @property
+    def from_hours(self) -> Decimal:
+        """Return the sum of hours and reports."""
+        return CONTEXT.add(Decimal(sum(quantity for _, quantity in self.hours)), self.reported)
 
 
 def usage_of(
@@ -245,30 +419,35 @@ def usage_of(
     `hour` narrows the events (not the sums) to one hour; at most `most` events are returned, those behind the event
     `after`. `billed_quantity` is what all lines of final invoices and this one hold of the same component and month.
     """
-    meter = item.component_type
-    if item.billing_type != "usage" or meter not in METERS:
+    if item.billing_type != "usage":
         return None
+    meter = item.component_type
     month = month_of(datetime.combine(item.usage_month, datetime.min.time(), tzinfo=item.start.tzinfo))
-    hours = (
-        metering.hours([item.resource_id], month.start, month.end, actor=actor)
-        .filter(plan_key=item.plan_id)
-        .order_by("hour")
-        .values_list("hour", meter)
-    )
-    calls = metering.events(item.resource_id, month.start, month.end, actor=actor).filter(
-        plan_id=item.plan_id
-    )
-    quantity = calls.aggregate(sum=Sum(meter))["sum"] or 0
-    if hour is not None:
-        calls = calls.filter(occurred_at__gte=hour, occurred_at__lt=hour + timedelta(hours=1))
-    shown = calls if after is None else calls.filter(id__gt=after)
-    events = list(shown.values("id", "occurred_at", "status", meter)[: most + 1])
+    hours: list[tuple[datetime, int]] = []
+    events: list[Mapping[str, Any]] = []
+    metered = count = 0
+    if meter in METERS:
+        sums = metering.hours([item.resource_id], month.start, month.end, actor=actor)
+        hours = list(sums.filter(plan_key=item.plan_id).order_by("hour").values_list("hour", meter))
+        calls = metering.events(item.resource_id, month.start, month.end, actor=actor).filter(
+            plan_id=item.plan_id
+        )
+        metered = int(calls.aggregate(sum=Sum(meter))["sum"] or 0)
+        if hour is not None:
+            calls = calls.filter(occurred_at__gte=hour, occurred_at__lt=hour + timedelta(hours=1))
+        count = calls.count()
+        shown = calls if after is None else calls.filter(id__gt=after)
+        events = list(shown.values("id", "occurred_at", "status", meter)[: most + 1])
+    reports = metering.component_events(item.resource_id, item.plan_id, meter, item.usage_month, actor=actor)
     return Usage(
-        hours=list(hours),
+        hours=hours,
         events=events[:most],
         more=len(events) > most,
-        event_count=calls.count(),
-        quantity=int(quantity),
+        event_count=count,
+        metered=metered,
+        reports=list(reports[:most]),
+        report_count=reports.count(),
+        reported=reports.aggregate(sum=Sum("amount"))["sum"] or ZERO,
         billed_quantity=_billed_quantity(item),
     )
 

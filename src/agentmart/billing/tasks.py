@@ -1,8 +1,12 @@
-"""Jobs: months are prepared when they end and finalized when their grace has passed."""
+"""Jobs: months are prepared when they end and finalized when their grace has passed; invoices are sent."""
 
 from __future__ import annotations
 
-from agentmart.billing import services
+from uuid import UUID
+
+from django.core.mail import EmailMessage
+
+from agentmart.billing import documents, services
 from agentmart.infra import clock, jobs
 
 
@@ -10,3 +14,13 @@ from agentmart.infra import clock, jobs
 def close_periods() -> None:
     """Bill every month that is due; what fails is tried again a minute later."""
     services.close_periods(now=clock.now())
+
+
+@jobs.job(services.SENDING_JOB)
+def send_invoice(invoice_id: str) -> None:
+    """E-mail an invoice with its PDF to its customer; tried again while the mail server does not take it."""
+    letter = documents.letter_of(UUID(invoice_id))
+    message = EmailMessage(letter.subject, letter.text, to=letter.to)
+    message.attach(letter.file_name, letter.pdf, "application/pdf")
+    message.send()
+    services.note_sent(UUID(invoice_id), letter.to, now=clock.now())

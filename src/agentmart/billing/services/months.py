@@ -1,4 +1,4 @@
-"""Writes: drafts, finalized invoices, closed months, payments."""
+"""Writes: drafts, finalized invoices, closed months."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from agentmart.billing import selectors
-from agentmart.billing.invoicing import Line, unit_price_of
-from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem, Payment
+from agentmart.billing.invoicing import Line, tax_of, unit_price_of
+from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem
+from agentmart.billing.services.locks import lock
+from agentmart.billing.services.payments import settle
 from agentmart.billing.states import FINAL, TRANSITIONS, InvoiceState, MonthState
 from agentmart.billing.waterfall import total
 from agentmart.catalog.price_json import price_to_json
@@ -26,10 +27,9 @@ from agentmart.identity.selectors import operator_customer
 from agentmart.infra import audit, tenancy, transitions
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, DomainError, Invalid
-from agentmart.kit.money import CONTEXT, round_money
+from agentmart.kit.money import CONTEXT
 from agentmart.kit.periods import Period
 from agentmart.kit.periods import month as calendar_month
-from agentmart.kit.states import check_transition
 
 logger = logging.getLogger("agentmart.billing")
 
@@ -121,86 +121,9 @@ def _log_failure(customer_id: UUID, first_day: date, error: Exception) -> str:
     return reason
 
 
-def check_payable(invoice: Invoice, *, actor: Actor) -> None:
-    """Raise Forbidden, or IllegalTransition (409) unless the invoice waits for money."""
-    require(actor, "invoice.write", customer_id=invoice.customer_id)
-    check_transition(TRANSITIONS, InvoiceState(invoice.state), InvoiceState.PAID)
-
-
-@transaction.atomic
-def mark_paid(
-    invoice: Invoice,
-    *,
-    actor: Actor,
-    now: datetime,
-    paid_on: date | None = None,
-    amount: Decimal | None = None,
-    reference: str = "",
-) -> Payment:
-    """Record money received; the invoice is paid once all of its total is there, till then it stays `created`.
-
-    `amount`: default all that is open. `paid_on`: default today. Raises what `check_payable` does and Invalid
-    for a date in the future or before the invoiced month, for an amount that is not positive, not whole minor
-    units, or more than is open.
-    """
-    row = Invoice.objects.select_for_update().get(pk=invoice.pk)
-    check_payable(row, actor=actor)
-    day = paid_on or now.date()
-    if day > now.date():
-        raise Invalid("The date of a payment is not in the future.", field="date")
-    if day < row.period.start.date():
-        raise Invalid("The payment is dated before the invoiced month.", field="date")
-    open_amount = CONTEXT.subtract(row.total, row.amount_paid)
-    paid = open_amount if amount is None else amount
-    if amount is not None and (amount <= 0 or amount != round_money(amount, row.currency)):
-        raise Invalid(f"Give an amount above zero in whole minor units of {row.currency}.", field="amount")
-    if paid > open_amount:
-        raise Invalid(f"Only {row.money(open_amount)} is open.", field="amount")
-    payment = Payment.objects.create(
-        invoice=row,
-        customer_id=row.customer_id,
-        amount=paid,
-        currency=row.currency,
-        paid_on=day,
-        reference=reference,
-        created=now,
-        modified=now,
-    )
-    _note_payment(row, CONTEXT.add(row.amount_paid, paid), day, actor=actor, now=now)
-    for name in ("state", "amount_paid", "payment_date", "modified"):
-        setattr(invoice, name, getattr(row, name))
-    return payment
-
-
-def _note_payment(row: Invoice, paid: Decimal, day: date, *, actor: Actor, now: datetime) -> None:
-    if paid >= row.total:
-        transitions.move(
-            row,
-            InvoiceState.PAID,
-            transitions=TRANSITIONS,
-            actor=actor,
-            now=now,
-            action="invoice.paid",
-            amount_paid=paid,
-            payment_date=day,
-        )
-        return
-    before = str(row.amount_paid)
-    row.amount_paid, row.modified = paid, now
-    row.save(update_fields=["amount_paid", "modified"])
-    audit.record(
-        "invoice.partly_paid",
-        row,
-        actor=actor,
-        now=now,
-        before={"amount_paid": before},
-        after={"amount_paid": str(paid)},
-    )
-
-
 def _bill_month(customer: Customer, period: Period, *, actor: Actor, now: datetime) -> Billing:
     """Bring the month's invoices to what they are to be at `now`; one at a time per customer."""
-    _lock(f"billing.customer:{customer.pk}")
+    lock(f"billing.customer:{customer.pk}")
     first_day = period.start.date()
     note = BilledMonth.objects.filter(customer=customer, first_day=first_day).first()
     existing = list(Invoice.objects.filter(customer=customer, year=first_day.year, month=first_day.month))
@@ -240,15 +163,6 @@ def _ordered(invoices: Iterable[Invoice], customer: Customer) -> list[Invoice]:
     return sorted(invoices, key=lambda row: (row.currency != customer.currency, row.currency))
 
 
-def _lock(name: str) -> None:
-    """Wait until no other transaction holds the name; held to the end of this one.
-
-    Whoever takes two takes the customer's first, then the issuer's: so nobody waits in a circle.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
-
-
 def _new_draft(customer: Customer, period: Period, currency: str, *, actor: Actor, now: datetime) -> Invoice:
     issuer = operator_customer()
     invoice = Invoice.objects.create(
@@ -282,18 +196,20 @@ def _party(customer: Customer) -> dict[str, str]:
 def _write_lines(invoice: Invoice, lines: Sequence[Line], *, now: datetime) -> None:
     """Replace a draft's lines and its sums."""
     InvoiceItem.objects.filter(invoice=invoice).delete()
-    InvoiceItem.objects.bulk_create(
-        [_item(invoice, position, line, now=now) for position, line in enumerate(lines, 1)], batch_size=1000
-    )
-    invoice.price = invoice.total = total(line.amount for line in lines)
+    items = [_item(invoice, position, line, now=now) for position, line in enumerate(lines, 1)]
+    InvoiceItem.objects.bulk_create(items, batch_size=1000)
+    invoice.price = total(item.price for item in items)
+    invoice.tax = total(item.tax for item in items)
+    invoice.total = total(item.total for item in items)
     invoice.customer_details = _party(invoice.customer)
     invoice.issuer_details = _party(operator_customer())
     invoice.modified = now
-    invoice.save(update_fields=["price", "total", "customer_details", "issuer_details", "modified"])
+    invoice.save(update_fields=["price", "tax", "total", "customer_details", "issuer_details", "modified"])
 
 
 def _item(invoice: Invoice, position: int, line: Line, *, now: datetime) -> InvoiceItem:
     resource, plan, component = line.resource, line.plan, line.component
+    tax = tax_of(line.amount, invoice.customer.default_tax_percent, plan.currency)
     return InvoiceItem(
         invoice=invoice,
         position=position,
@@ -316,7 +232,8 @@ def _item(invoice: Invoice, position: int, line: Line, *, now: datetime) -> Invo
         currency=plan.currency,
         unit_price=unit_price_of(line.price),
         price=line.amount,
-        total=line.amount,
+        tax=tax,
+        total=CONTEXT.add(line.amount, tax),
         usage_month=line.month.start.date(),
         start=line.period.start,
         end=line.period.end,
@@ -343,6 +260,7 @@ def _details(line: Line) -> dict[str, Any]:
         "resource_name": resource.name,
         "service_provider_uuid": resource.service_provider_id.hex,
         "service_provider_name": resource.service_provider_name,
+        "article_code": component.article_code,
         "price": price_to_json(line.price),
         "steps": [step.to_json() for step in line.rated.steps],
         "tiers": [step.to_json() for step in line.rated.steps if step.tier is not None],
@@ -367,7 +285,7 @@ def _advance(invoice: Invoice, target: InvoiceState, *, actor: Actor, now: datet
         )
     if target != InvoiceState.CREATED:
         return
-    _lock(f"billing.issuer:{invoice.issuer_id}")
+    lock(f"billing.issuer:{invoice.issuer_id}")
     issued = Invoice.objects.filter(issuer_id=invoice.issuer_id, state__in=FINAL)
     transitions.move(
         invoice,
@@ -381,6 +299,8 @@ def _advance(invoice: Invoice, target: InvoiceState, *, actor: Actor, now: datet
         due_date=now.date() + timedelta(days=settings.INVOICE_DUE_DAYS),
         finalized_at=now,
     )
+    if not invoice.total:
+        settle(invoice, invoice.amount_paid, now.date(), actor=actor, now=now)
 
 
 def _note_month(

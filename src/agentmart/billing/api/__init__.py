@@ -1,0 +1,5 @@
+"""REST: invoices."""
+
+from agentmart.billing.api.invoices import InvoiceViewSet
+
+__all__ = ["InvoiceViewSet"]
