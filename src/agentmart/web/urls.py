@@ -8,22 +8,33 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerView
 
-from agentmart.access.api import CustomerViewSet
+from agentmart.access.catalog_api import OfferingViewSet, PlanViewSet, ProviderOfferingViewSet
+from agentmart.access.tenants_api import CustomerViewSet, ProjectViewSet
 from agentmart.billing.api import InvoiceViewSet
 from agentmart.catalog.api import (
+    CategoryGroupViewSet,
     CategoryViewSet,
-    OfferingViewSet,
-    PlanViewSet,
+    PlanComponentViewSet,
     ProviderAgentViewSet,
-    ProviderOfferingViewSet,
-    ServiceProviderViewSet,
 )
-from agentmart.identity.api import ProjectViewSet, UserViewSet
+from agentmart.identity.api import (
+    ApiTokenViewSet,
+    CustomerQuotaViewSet,
+    InvitationViewSet,
+    RoleViewSet,
+    UserViewSet,
+)
 from agentmart.identity.audit_api import AuditLogViewSet, EventViewSet
 from agentmart.infra.permissions import Anybody
 from agentmart.infra.routers import ApiRouter
 from agentmart.metering.api import ComponentUsageViewSet, CustomerAgentConfigViewSet
-from agentmart.ordering.api import OrderViewSet, ResourceViewSet
+from agentmart.ordering.api import (
+    ApprovalRuleViewSet,
+    OrderViewSet,
+    ProjectAutoApprovalViewSet,
+    ResourceViewSet,
+)
+from agentmart.reports.api import ServiceProviderViewSet, StatsViewSet
 from agentmart.support.api import (
     AttachmentViewSet,
     CommentViewSet,
@@ -36,9 +47,15 @@ from agentmart.web.home import home
 
 router = ApiRouter()  # web.middleware completes addresses without the trailing slash
 router.register("users", UserViewSet, basename="user")
+router.register("user-invitations", InvitationViewSet, basename="user-invitation")
+router.register("personal-access-tokens", ApiTokenViewSet, basename="personal-access-token")
+router.register("api-tokens", ApiTokenViewSet, basename="api-token")
+router.register("roles", RoleViewSet, basename="role")
+router.register("customer-quotas", CustomerQuotaViewSet, basename="customer-quota")
 router.register("customers", CustomerViewSet, basename="customer")
 router.register("projects", ProjectViewSet, basename="project")
 router.register("marketplace-categories", CategoryViewSet, basename="marketplace-category")
+router.register("marketplace-category-groups", CategoryGroupViewSet, basename="marketplace-category-group")
 router.register(
     "marketplace-service-providers", ServiceProviderViewSet, basename="marketplace-service-provider"
 )
@@ -48,7 +65,16 @@ router.register(
     "marketplace-provider-offerings", ProviderOfferingViewSet, basename="marketplace-provider-offering"
 )
 router.register("marketplace-plans", PlanViewSet, basename="marketplace-plan")
+router.register("marketplace-plan-components", PlanComponentViewSet, basename="marketplace-plan-component")
 router.register("marketplace-orders", OrderViewSet, basename="marketplace-order")
+router.register(
+    "marketplace-order-approval-rules", ApprovalRuleViewSet, basename="marketplace-order-approval-rule"
+)
+router.register(
+    "marketplace-project-order-auto-approvals",
+    ProjectAutoApprovalViewSet,
+    basename="marketplace-project-order-auto-approval",
+)
 router.register("marketplace-resources", ResourceViewSet, basename="marketplace-resource")
 router.register("marketplace-component-usages", ComponentUsageViewSet, basename="marketplace-component-usage")
 router.register("support-issues", IssueViewSet, basename="support-issue")
@@ -56,6 +82,7 @@ router.register("support-comments", CommentViewSet, basename="support-comment")
 router.register("support-attachments", AttachmentViewSet, basename="support-attachment")
 router.register("support-users", SupportUserViewSet, basename="support-user")
 router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("marketplace-stats", StatsViewSet, basename="marketplace-stats")
 router.register("site-agent/provider-agents", ProviderAgentViewSet, basename="provider-agent")
 router.register(
     "site-agent/customer-agent-configs", CustomerAgentConfigViewSet, basename="customer-agent-config"
