@@ -16,7 +16,7 @@ from agentmart.identity.api import CustomerViewSet as IdentityCustomerViewSet
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import ApiSerializer, HexUUIDField, parse_uuid
 from agentmart.kit.errors import NotFound
-from agentmart.resources.api import AgentConfigViewSet
+from agentmart.resources.api import AgentConfigViewSet, ConfigUpdateSerializer
 
 
 class ApiKeySerializer(ApiSerializer):
@@ -41,13 +41,6 @@ class ApiKeySerializer(ApiSerializer):
         if key.revoked_at is not None:
             return "revoked"
         return "expired" if key.expires_at and key.expires_at <= self.context["view"].now else "active"
-
-
-class ConfigUpdateSerializer(serializers.Serializer[Any]):
-    """What a buyer may change of an agent."""
-
-    name = serializers.CharField(max_length=150)
-    tweaks = serializers.DictField(child=serializers.DictField())
 
 
 class KeyedAgentConfigViewSet(AgentConfigViewSet):

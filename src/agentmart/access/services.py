@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from agentmart.access.keys import Claims, Signing, make_key
 from agentmart.access.models import ApiKey, GrantRow, IdempotentCall
@@ -223,6 +223,14 @@ def set_blocked(
 
 
 @transaction.atomic
+def set_paused(resource: Resource, paused: bool, *, actor: Actor, now: datetime) -> Resource:
+    """Pause a resource, keys included, or let calls in again; doing it twice changes nothing."""
+    if resource_services.set_paused(resource, paused, actor=actor, now=now):
+        publish_grants(Resource.objects.filter(pk=resource.pk))
+    return resource
+
+
+@transaction.atomic
 def update_config(
     config: AgentConfig, changes: Mapping[str, Any], *, actor: Actor, now: datetime
 ) -> AgentConfig:
@@ -233,6 +241,31 @@ def update_config(
     config = resource_services.update_config(config, changes, actor=actor, now=now)
     publish_grants(Resource.objects.filter(pk=config.resource_id))
     return config
+
+
+@transaction.atomic
+def switch_version(config_id: str, version_id: str, *, actor: Actor, now: datetime) -> AgentConfig:
+    """Note that a deployed version is the one that answers, and tell the gateway."""
+    config, version = resource_services.wanted_version(config_id, version_id)
+    Resource.objects.select_for_update(no_key=True).get(pk=config.resource_id)
+    config = resource_services.use_version(config, version, actor=actor, now=now)
+    publish_grants(Resource.objects.filter(pk=config.resource_id))
+    return config
+
+
+@transaction.atomic
+def follow_latest(*, actor: Actor, now: datetime) -> int:
+    """Ask for the offering's version for agents that follow it and run another; returns how many."""
+    behind = AgentConfig.objects.filter(
+        follows_latest=True,
+        resource__state=ResourceState.OK,
+        resource__error_message="",  # the last deployment failed: the buyer asks again, not every minute
+        resource__offering__flow_version__isnull=False,
+    ).exclude(resource__flow_version=F("resource__offering__flow_version"))
+    return sum(
+        resource_services.ask_for_version(config, config.resource.offering.flow_version_id)
+        for config in behind.select_related("resource__offering")
+    )
 
 
 def sweep_idempotent_calls(*, now: datetime) -> int:
