@@ -337,8 +337,9 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
         For asking whether the actor may do something there before the other keys are read.
         """
         field = serializer_class(context=self.get_serializer_context()).fields[name]
+        value = self.payload.get(name, serializers.empty)
         try:
-            return field.run_validation(self.payload.get(name, serializers.empty))
+            return field.run_validation(value)
         except (serializers.ValidationError, serializers.SkipField):
             return None
 

@@ -22,6 +22,9 @@ from agentmart.ordering.services.checks import OpenOrderExists
 from agentmart.ordering.states import OrderState, OrderType
 from agentmart.resources import services as resources
 
+AT_ONCE = frozenset({OrderType.TERMINATE, OrderType.RESTORE})
+"""Orders that whoever may place them carries through: nobody else is asked."""
+
 
 @transaction.atomic
 def place_order(
@@ -135,7 +138,7 @@ def _sign(order: Order, *, actor: Actor, now: datetime) -> None:
 
 def _first_state(order: Order, project: Project, *, actor: Actor, now: datetime) -> OrderState:
     """Return where an order starts: each side is skipped where it has approved already, by person or by rule."""
-    if order.type == OrderType.TERMINATE:
+    if order.type in AT_ONCE:
         order.consumer_reviewed_by, order.consumer_reviewed_at = actor.label, now
         return OrderState.EXECUTING
     offering = order.offering
