@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -82,9 +83,11 @@ def by_month(rows: Rows, values: list[str]) -> Rows:
     found = rows.none()
     for value in values:
         year, _, month = value.partition("-")
-        if not (len(year) == 4 and year.isdecimal() and month.isdecimal() and 1 <= int(month) <= 12):
-            raise BadFilter("Enter a month like 2026-03.")
-        found |= rows.filter(resolved_at__year=int(year), resolved_at__month=int(month))
+        try:
+            first = date(int(year), int(month), 1)
+        except ValueError:
+            raise BadFilter("Enter a month like 2026-03.") from None
+        found |= rows.filter(resolved_at__year=first.year, resolved_at__month=first.month)
     return found
 
 
