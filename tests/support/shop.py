@@ -28,6 +28,11 @@ class Shop:
         found: dict[str, Any] = ok(self.world.operator.api.get(self.customer))
         return found
 
+    def seller(self) -> str:
+        """The uuid of the provider's public face."""
+        every = ok(self.world.operator.api.get("/api/marketplace-service-providers/"))
+        return next(row["uuid"] for row in every if row["customer_uuid"] == self.provider)
+
     @property
     def customer(self) -> str:
         assert self.world.buyer.customer is not None

@@ -85,6 +85,14 @@ def test_versions_and_keys_and_plans_of_one_thing_do_not_grow_either(many: Shop)
         assert count <= MOST
 
 
+def test_lists_of_statistics_do_not_grow_either(many: Shop) -> None:
+    stats = "/api/marketplace-stats/"
+    revenue = f"/api/marketplace-service-providers/{many.seller()}/revenue/"
+    for path in (f"{stats}component_usages/", f"{stats}component_usages_per_month/", revenue):
+        counts = {queries(many.world.operator.api, path, size)[0] for size in (1, 10, 50, 300)}
+        assert len(counts) == 1 and counts.pop() <= MOST, path
+
+
 def test_lists_never_read_a_flow(many: Shop) -> None:
     for path in (AGENTS, f"{many.agent}versions/", "/api/marketplace-provider-offerings/"):
         with CaptureQueriesContext(connection) as seen:

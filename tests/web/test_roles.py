@@ -27,6 +27,17 @@ pytestmark = pytest.mark.django_db
 
 Attempt = Callable[[Api, Shop], Any]
 
+
+def open_issue(api: Api, resource: str) -> Any:
+    """Ask the support desk about a resource."""
+    return api.post("/api/support-issues/", {"summary": "X", "resource": resource})
+
+
+def buyers_issue(shop: Shop) -> str:
+    """The path of an issue of the buyer's owner."""
+    return f"/api/support-issues/{open_issue(shop.world.buyer.api, shop.resource).json()['uuid']}/"
+
+
 ATTEMPTS: list[tuple[str, str, Attempt]] = [
     ("category.write", "create", lambda api, s: api.post("/api/marketplace-categories/", {"title": "X"})),
     (
@@ -152,9 +163,21 @@ ATTEMPTS: list[tuple[str, str, Attempt]] = [
     ),
     ("usage.see", "sums", lambda api, s: api.get(f"{s.config}usage/")),
     ("usage.see", "calls", lambda api, s: api.get(f"{s.config}calls/")),
+    ("issue.open", "about a resource", lambda api, s: open_issue(api, s.resource)),
+    ("issue.see", "see", lambda api, s: api.get(buyers_issue(s))),
+    ("issue.comment", "comment", lambda api, s: api.post(f"{buyers_issue(s)}comment/", {"description": "X"})),
+    ("issue.comment", "reopen", lambda api, s: api.post(f"{buyers_issue(s)}reopen/")),
+    ("issue.handle", "assign", lambda api, s: api.patch(buyers_issue(s), {"assignee": None})),
+    ("issue.handle", "set_status", lambda api, s: api.post(f"{buyers_issue(s)}set_status/")),
+    ("issue.handle", "resolve", lambda api, s: api.post(f"{buyers_issue(s)}resolve/")),
+    ("issue.handle", "escalate", lambda api, s: api.post(f"{buyers_issue(s)}escalate/")),
+    ("issue.handle", "bulk_update", lambda api, s: api.post("/api/support-issues/bulk_update/")),
+    ("issue.delete", "delete", lambda api, s: api.delete(buyers_issue(s))),
+    ("sla.write", "see the targets", lambda api, s: api.get("/api/support-sla/")),
 ]
 
 WITHOUT_ENDPOINT = {
+    "issue.moderate": "tests/support_desk/test_comments.py, test_files.py: besides whoever wrote or sent it",
     "offering.edit": "no operation of its own yet but publishing (agent.write)",
     "order.review_as_consumer_private": "tests/ordering/test_two_sides.py",
     "user.see": "tests/identity/test_people.py",

@@ -24,7 +24,7 @@ SHOWN_MONTHS = 12
 class ServiceProviderViewSet(CatalogueServiceProviderViewSet):
     """Customers that sell."""
 
-    answers: Mapping[str, Any] = {
+    answers: dict[str, Any] = {
         **CatalogueServiceProviderViewSet.answers,
         "revenue": ProviderRevenueSerializer(many=True),
     }
