@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
@@ -30,6 +31,7 @@ def rendered(renderer: type[Any]) -> tuple[bytes, str]:
 class DescriptionView(SpectacularAPIView):
     """The API's description, as YAML or JSON."""
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         """Return it in the media type that the caller accepts; 304 where the caller has it."""
         renderer = request.accepted_renderer
