@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from django.core.exceptions import ImproperlyConfigured
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
@@ -66,6 +67,15 @@ class ApiSchema(AutoSchema):
             own = str(function.url_path).split("(")[0].strip("/").split("/")
             rest = rest[: -len(own)] or rest
         return rest
+
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """Return the class's name; where another class has taken it, with the name of the room before it."""
+        kind, taken = type(serializer), self.registry.__dict__.setdefault("names_taken", {})
+        room = kind.__module__.split(".")[1].capitalize()
+        for prefix in ("", room, *(f"{room}{number}" for number in range(2, 10))):
+            if taken.setdefault(f"{prefix}{kind.__name__}", kind) is kind:
+                return f"{prefix}{kind.__name__}"
+        raise ImproperlyConfigured(f"Too many serializers are called {kind.__name__}.")
 
     # -- what is asked
 

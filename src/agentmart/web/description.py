@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
@@ -30,6 +31,11 @@ def rendered(renderer: type[Any]) -> tuple[bytes, str]:
 
 class DescriptionView(SpectacularAPIView):
     """The API's description, as YAML or JSON."""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Return the view; it runs in no transaction, because it reads no row and may take long."""
+        return transaction.non_atomic_requests(super().as_view(**initkwargs))
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
