@@ -172,4 +172,4 @@ def test_the_same_as_is_billed(world: World, sold: Sold) -> None:
     assert {kind: float(quantity) for kind, quantity in billed} == {
         kind: float(found[kind]) for kind, _ in billed
     }
-    assert "requests" in {kind for kind, _ in billed}
+    assert {kind for kind, _ in billed} == {"requests", "pages"}
