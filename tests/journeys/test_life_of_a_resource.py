@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from tests.support.flows import echo_flow, export, node
 from tests.support.market import (
     CONFIGS,
@@ -376,5 +376,7 @@ def test_parts_of_a_public_offering_are_written_by_its_owner_alone(
             cursor.execute("SELECT count(*) FROM catalog_plan")
             assert cursor.fetchone() == (1,)
             for statement in statements:
-                cursor.execute(statement)
-                assert bool(cursor.rowcount) is changed, statement
+                with transaction.atomic():
+                    cursor.execute(statement)
+                    assert bool(cursor.rowcount) is changed, statement
+                    transaction.set_rollback(True)

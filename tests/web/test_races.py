@@ -87,7 +87,8 @@ def test_approval_and_cancellation_and_rejection_exclude_each_other(
         ]
     )
     done = [answer.status_code for answer in answers if answer.status_code != 409]
-    assert len(done) == 1 and done[0] in (200, 202)
+    # An approved order may still be withdrawn until it is done; nothing else goes together.
+    assert done in ([200], [202], [200, 202])
     shown = ok(cast.buyer.api.get(path))
     resource = ok(cast.buyer.api.get(f"{RESOURCES}{shown['marketplace_resource_uuid']}/"))
     assert (shown["state"], resource["state"]) in {
@@ -149,7 +150,7 @@ def test_parallel_offerings_of_one_name_get_slugs_of_their_own(cast: World) -> N
 
 
 def test_parallel_people_of_one_name_are_one(cast: World) -> None:
-    call = lambda: cast.operator.api.post("/api/users/", {"username": "twin"})  # noqa: E731
+    call = lambda: cast.operator.api.post("/api/users/", {"username": "twin", "email": "t@w.example"})  # noqa: E731
     assert statuses(6, call) == {201: 1, 400: 5}
     assert count(User.objects.filter(username="twin")) == 1
 
