@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.support.flows import echo_flow
 from tests.support.market import AGENTS, CONFIGS, OFFERINGS, ORDERS, RESOURCES, agent, buy, ok, publish
 from tests.support.shop import Shop
+from tests.support.world import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +29,10 @@ LISTS = [
     RESOURCES,
     AGENTS,
     CONFIGS,
+    "/api/support-issues/",
+    "/api/support-comments/",
+    "/api/support-attachments/",
+    "/api/support-users/",
 ]
 MOST = 8 + 2  # the contract's 8, and the savepoint that the test's own transaction adds (set and released)
 
@@ -38,6 +44,11 @@ def many(shop: Shop) -> Shop:
         assert person.customer is not None
         body = {"customer": person.customer.uuid}
         ok(shop.world.operator.api.post("/api/marketplace-service-providers/", body), 201)
+    for name in ("Sue", "Sid"):
+        helper = {"username": name, "email": f"{name}@desk.test", "is_support": True}
+        ok(shop.world.operator.api.post("/api/users/", helper), 201)
+    for caller in (shop.world.buyer, shop.world.provider, shop.world.operator):
+        open_issue(shop, caller.api)
     for _ in range(3):
         sold = publish(shop.world, agent(shop.world, echo_flow()))
         plan = {"name": "Other", "unit_price": "1", "components": [{"type": "requests", "price": "2"}]}
@@ -48,6 +59,14 @@ def many(shop: Shop) -> Shop:
         for name in ("One", "Two"):
             buy(shop.world, sold, attributes={"name": name})
     return shop
+
+
+def open_issue(shop: Shop, api: Api) -> None:
+    """An issue with a comment and a file."""
+    body = {"summary": "X", "resource": shop.resource, "first_comment": "Hello"}
+    issue = ok(api.post("/api/support-issues/", body), 201)["uuid"]
+    form = {"issue": issue, "file": SimpleUploadedFile("a.txt", b"text")}
+    assert api._client.post("/api/support-attachments/", form, headers=api._headers).status_code == 201
 
 
 def queries(api: Any, path: str, size: int) -> tuple[int, int]:
