@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from agentmart.catalog.models import (
@@ -150,28 +150,49 @@ def listed(offerings: Any, actor: Actor) -> QuerySet[Offering]:
 
 def with_sums(offerings: Any) -> QuerySet[Offering]:
     """Return offerings with `order_count` and `total_customers`, as far as the reader may see orders and resources."""
-    own = Offering.objects.filter(pk=OuterRef("pk")).order_by().values("pk")
-    orders = own.annotate(total=Count("orders")).values("total")
-    live = ~Q(resources__state="Terminated")
-    customers = own.annotate(total=Count("resources__customer_id", filter=live, distinct=True)).values(
-        "total"
-    )
     rows: QuerySet[Offering] = offerings.annotate(
-        order_count=Coalesce(Subquery(orders), 0, output_field=IntegerField()),
-        total_customers=Coalesce(Subquery(customers), 0, output_field=IntegerField()),
+        order_count=_counted("orders", Count("pk")),
+        total_customers=_counted("resources", Count("customer_id", distinct=True), ~Q(state="Terminated")),
     )
     return rows
+
+
+def _counted(relation: str, count: Count, condition: Q | None = None) -> Coalesce:
+    """Return a count over what refers to an offering (the models stand above this module: by relation only)."""
+    model: Any = Offering._meta.get_field(relation).related_model
+    rows = model.objects.filter(condition or Q(), offering=OuterRef("pk")).order_by()
+    total = rows.values("offering").annotate(total=count).values("total")
+    return Coalesce(Subquery(total), 0, output_field=IntegerField())
 
 
 def shown_offerings(offerings: Any) -> QuerySet[Offering]:
     """Return offerings with the rows beside them that their answer shows (the flow is never read)."""
-    rows: QuerySet[Offering] = with_sums(offerings).select_related("category", "service_provider", "private")
+    named = with_sums(offerings).annotate(
+        category_title=F("category__title"), customer_name=F("service_provider__name")
+    )
+    rows: QuerySet[Offering] = named.select_related("private")
     return rows
 
 
-def managed_offerings(actor: Actor) -> QuerySet[Offering]:
-    """Return the offerings the actor runs."""
-    return shown_offerings(Offering.objects.managed_by(actor))
+class ShownPage:
+    """A list of offerings of which a page is read: what stands beside them is joined to the page's rows only.
+
+    Row-level security makes the planner expect a handful of rows of every table, which is wrong for operators: it
+    would join a thousand offerings one by one to find fifty.
+    """
+
+    def __init__(self, offerings: QuerySet[Any]) -> None:
+        self._offerings = offerings
+
+    def count(self) -> int:
+        """Return how many offerings the whole list has."""
+        return self._offerings.count()
+
+    def __getitem__(self, part: slice) -> list[Offering]:
+        """Return the offerings of a page."""
+        page = self._offerings.values("pk")[part]
+        rows = shown_offerings(Offering.objects.filter(pk__in=page))
+        return list(rows.order_by(*self._offerings.query.order_by))
 
 
 def with_offering_counts(categories: Any) -> QuerySet[Category]:

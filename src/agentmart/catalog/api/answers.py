@@ -234,10 +234,10 @@ def offering_answer(
         "access_url": offering.access_url,
         "customer": addresses.of("customer", offering.customer_id),
         "customer_uuid": offering.customer_id.hex,
-        "customer_name": offering.service_provider.name,
+        "customer_name": offering.customer_name,  # type: ignore[attr-defined]  # selectors.shown_offerings
         "category": addresses.of("marketplace-category", offering.category_id),
         "category_uuid": offering.category_id.hex,
-        "category_title": offering.category.title,
+        "category_title": offering.category_title,  # type: ignore[attr-defined]
         "attributes": offering.attributes,
         "options": offering.options or EMPTY_OPTIONS,
         "resource_options": offering.resource_options or EMPTY_OPTIONS,
@@ -268,7 +268,7 @@ def offering_answer(
         "organization_groups": [],
         "endpoints": [],
         "quotas": [],
-        "order_count": offering.order_count,  # type: ignore[attr-defined]  # selectors.with_sums
+        "order_count": offering.order_count,  # type: ignore[attr-defined]  # as above
         "total_customers": offering.total_customers,  # type: ignore[attr-defined]
         "total_cost": None,
         "total_cost_estimated": None,

@@ -98,14 +98,19 @@ class OfferingViewSet(ApiViewSet):
 
     def visible(self) -> QuerySet[Any]:
         """Return visible offerings with all that their answer shows; lists hold what can be bought."""
-        rows = super().visible()
-        if self.action == "list":
-            rows = selectors.listed(rows, self.actor)
-        return selectors.shown_offerings(rows)
+        if self.action != "list":
+            return selectors.shown_offerings(super().visible())
+        rows = selectors.listed(super().visible(), self.actor)
+        return selectors.with_sums(rows) if self._asks_for("total_customers") else rows
+
+    def _asks_for(self, name: str) -> bool:
+        """Return whether the list is sorted by something."""
+        return any(value.removeprefix("-") == name for value in self.request.query_params.getlist("o"))
 
     def page_of(self, rows: QuerySet[Any]) -> list[Any]:
         """Return a page of offerings, with all their parts at hand."""
-        page = super().page_of(rows)
+        shown: Any = selectors.ShownPage(rows) if self.action == "list" else rows
+        page = super().page_of(shown)
         chosen = set(self.request.query_params.getlist("field"))
         if self.action == "list" and page and (not chosen or chosen & WITH_PARTS):
             self._parts = selectors.parts_of([offering.id for offering in page])
@@ -419,4 +424,7 @@ class ProviderOfferingViewSet(OfferingViewSet):
 
     def visible(self) -> QuerySet[Any]:
         """Return the offerings the actor manages."""
-        return selectors.managed_offerings(self.actor)
+        rows = Offering.objects.managed_by(self.actor)
+        if self.action != "list":
+            return selectors.shown_offerings(rows)
+        return selectors.with_sums(rows) if self._asks_for("total_customers") else rows

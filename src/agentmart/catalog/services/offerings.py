@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
-from agentmart.catalog.models import AGENT_TYPE, Category, Offering, OfferingPrivate
+from agentmart.catalog.models import AGENT_TYPE, Category, Offering, OfferingPrivate, PlanComponent
 from agentmart.catalog.services.components import (
     apply_limits,
     insert_builtin_components,
@@ -130,4 +130,5 @@ def delete_offering(offering: Offering, *, actor: Actor, now: datetime) -> None:
         )
     before = snapshot(offering, "name", "type", "slug")
     audit.record("offering.deleted", offering, actor=actor, now=now, before=before)
+    PlanComponent.objects.filter(offering=offering).delete()  # prices hold on to what they price
     remove(offering, because=f"{offering.name} was ordered; archive it instead.")

@@ -21,7 +21,7 @@ from agentmart.kit.periods import add_months, month_of
 
 MAX_AMOUNT = 2**31 - 1
 SINCE_EVER = date(1970, 1, 1)
-BILLED_TYPES = frozenset({"fixed", "usage", "one"})
+BILLED_TYPES = frozenset({"fixed", "usage", "limit", "one", "few"})
 """Billing types that invoices know."""
 PER_PERIOD = frozenset({"fixed", "one", "few"})
 """Billing types whose price is multiplied by the plan's amount (its quota)."""
