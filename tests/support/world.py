@@ -28,6 +28,12 @@ class Api:
     def post(self, path: str, body: Any = None) -> Any:
         return self._client.post(path, body or {}, content_type="application/json", headers=self._headers)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self._client.put(path, body, content_type="application/json", headers=self._headers)
+
+    def head(self, path: str, **query: Any) -> Any:
+        return self._client.head(path, query, headers=self._headers)
+
     def patch(self, path: str, body: Any) -> Any:
         return self._client.patch(path, body, content_type="application/json", headers=self._headers)
 

@@ -63,7 +63,10 @@ def is_provider() -> Filter:
     def apply(rows: Rows, values: list[str]) -> Rows:
         if any(value.lower() not in FLAGS for value in values):
             raise BadFilter("Must be a valid boolean.")
-        return rows.filter(service_provider__isnull__in=[not FLAGS[value.lower()] for value in values])
+        wanted = Q()
+        for value in values:
+            wanted |= Q(service_provider__isnull=not FLAGS[value.lower()])
+        return rows.filter(wanted)
 
     return Filter(apply, {"type": "boolean"}, "Registered as a provider.")
 

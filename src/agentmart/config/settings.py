@@ -130,7 +130,10 @@ UNFOLD = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["agentmart.identity.authentication.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "agentmart.identity.authentication.TokenAuthentication",
+        "agentmart.identity.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["agentmart.infra.permissions.LoggedIn"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
@@ -163,6 +166,7 @@ SPECTACULAR_SETTINGS = {
 
 # -- the product's own settings
 HOST = ENV.text("AGENTMART_HOST")
+WEB_URL = ENV.text("AGENTMART_WEB_URL") or f"http://{HOST}:{ENV.text('AGENTMART_WEB_PORT')}"
 GATEWAY_URL = ENV.text("AGENTMART_GATEWAY_URL") or f"http://{HOST}:{ENV.text('AGENTMART_GATEWAY_PORT')}"
 DEV_CLOCK = ENV.flag("AGENTMART_DEV_CLOCK")
 DEV_CLOCK_FILE = DATA_DIR / "dev-clock.json"

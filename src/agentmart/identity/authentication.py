@@ -14,6 +14,7 @@ from agentmart.identity import impersonation, selectors, services
 from agentmart.identity.models import TokenScope, User
 from agentmart.infra import clock
 from agentmart.infra.actors import Actor
+from agentmart.kit.errors import Forbidden
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -60,7 +61,7 @@ class TokenAuthentication(BaseAuthentication):
         if found is None:
             raise exceptions.AuthenticationFailed("Invalid token.")
         if found.scope == TokenScope.READ and request.method not in SAFE_METHODS:
-            raise exceptions.PermissionDenied("This token only reads.", code="scope_missing")
+            raise Forbidden("This token only reads.", code="scope_missing")
         services.note_token_use(found, now=now)
         return found.user, selectors.actor_of(found.user, now=now)
 
