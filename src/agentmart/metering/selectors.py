@@ -170,12 +170,16 @@ def used_elsewhere(usage: ComponentUsage, window: tuple[date, date] | None) -> D
 
 def events_of(usage: ComponentUsage) -> QuerySet[ComponentEvent]:
     """Return the reports behind a month's usage, in the order they came."""
-    return ComponentEvent.objects.filter(usage=usage).order_by("id")
+    rows: Any = ComponentEvent.objects.filter(usage=usage)
+    found: QuerySet[ComponentEvent] = rows.order_by("id")
+    return found
 
 
 def user_usages_of(usage: ComponentUsage) -> QuerySet[ComponentUserUsage]:
     """Return what single users had of a month's usage."""
-    return ComponentUserUsage.objects.filter(usage=usage).order_by("username", "id")
+    rows: Any = ComponentUserUsage.objects.filter(usage=usage)
+    found: QuerySet[ComponentUserUsage] = rows.order_by("username", "id")
+    return found
 
 
 def component_events(

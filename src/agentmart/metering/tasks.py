@@ -1,4 +1,4 @@
-"""Jobs: the sweeper of calls whose end is unclear."""
+"""Jobs: the sweeper of calls whose end is unclear, and usage that goes on from month to month."""
 
 from __future__ import annotations
 
@@ -18,3 +18,9 @@ def sweep_calls() -> None:
     """Flag calls that began longer ago than any call may take."""
     longest = timedelta(seconds=settings.RUN_TIMEOUT_SECONDS) + AFTER_THE_RUN
     services.sweep_calls(now=clock.now(), older_than=max(SHORTEST_PATIENCE, longest))
+
+
+@jobs.periodic("metering.carry_over", cron="*/10 * * * *")
+def carry_over() -> None:
+    """Take usage over into a new month where its report said so, well before that month can close."""
+    services.carry_over(now=clock.now())
