@@ -58,7 +58,7 @@ def test_a_file_is_kept_and_sent_back(world: World, time: Time) -> None:
         urlsplit(kept["file"]).path, headers={**world.operator.api._headers, "Accept": "image/*"}
     )
     assert (sent.status_code, sent.content) == (200, PNG)
-    assert sent["Content-Type"] == "image/png"
+    assert sent["Content-Type"] == "application/octet-stream"
     assert sent["Content-Disposition"] == 'attachment; filename="shot.png"'
     assert sent["X-Content-Type-Options"] == "nosniff"
     assert sent["Content-Security-Policy"] == "default-src 'none'; sandbox"
@@ -72,7 +72,9 @@ def test_a_file_is_kept_and_sent_back(world: World, time: Time) -> None:
 def test_what_the_sender_says_of_the_type_does_not_count(world: World) -> None:
     issue = opened(world.buyer.api, world)
     kept = ok(send(world.buyer.api, issue["uuid"], media="text/html"), 201)
-    assert world.buyer.api.get(urlsplit(kept["file"]).path)["Content-Type"] == "image/png"
+    assert kept["mime_type"] == "image/png"
+    sent = world.buyer.api.get(urlsplit(kept["file"]).path)
+    assert sent["Content-Type"] == "application/octet-stream"
 
 
 def test_a_name_that_is_no_plain_text(world: World) -> None:

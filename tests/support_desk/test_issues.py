@@ -616,6 +616,7 @@ def test_filters(three: tuple[Shop, list[dict[str, Any]]]) -> None:
         ("caller", "me", "Enter a valid UUID."),
         ("resolution_year_month", "2026-13", "Enter a month like 2026-03."),
         ("resolution_year_month", "202603", "Enter a month like 2026-03."),
+        ("resolution_year_month", "99999999999-01", "Enter a month like 2026-03."),
         ("resolution_year_month", "0000-01", "Enter a month like 2026-03."),
         ("created", "yesterday", "Enter a valid date/time."),
         ("o", "deadline", "Select a valid choice. deadline is not one of the available choices."),

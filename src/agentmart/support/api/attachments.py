@@ -23,6 +23,9 @@ from agentmart.support.api.requests import AttachmentWriteSerializer
 from agentmart.support.models import Attachment
 from agentmart.support.services import rights
 
+OCTETS = "application/octet-stream"
+"""What every file is sent as: a browser that took it for more might run it; `mime_type` tells the type."""
+
 
 class AttachmentViewSet(ApiViewSet):
     """Files that were sent with issues."""
@@ -62,7 +65,7 @@ class AttachmentViewSet(ApiViewSet):
         services.delete_attachment(self.get_object(), actor=self.actor, now=self.now)
         return Response(status=204)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(responses={(200, OCTETS): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
     def file(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Send the content, to be saved and never shown as a page of ours."""
@@ -73,4 +76,4 @@ class AttachmentViewSet(ApiViewSet):
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "private, no-store",
         }
-        return HttpResponse(selectors.content_of(kept), content_type=kept.mime_type, headers=headers)
+        return HttpResponse(selectors.content_of(kept), content_type=OCTETS, headers=headers)

@@ -85,7 +85,7 @@ def by_month(rows: Rows, values: list[str]) -> Rows:
         year, _, month = value.partition("-")
         try:
             first = date(int(year), int(month), 1)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise BadFilter("Enter a month like 2026-03.") from None
         found |= rows.filter(resolved_at__year=first.year, resolved_at__month=first.month)
     return found

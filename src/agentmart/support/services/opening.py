@@ -125,23 +125,23 @@ def open_issue(
     )
     clocks.set_targets(issue)
     issue.save(force_insert=True)
-    audit.record(
-        "issue.opened",
-        issue,
-        actor=actor,
-        now=now,
-        after={
-            "key": issue.key,
-            "type": issue.type,
-            "priority": issue.priority,
-            "caller": caller.username,
-            "assignee": assignee.username if assignee else None,
-        },
-    )
+    _tell(issue, actor=actor, now=now)
     if first_comment:
         talking.comment(issue, first_comment, actor=actor, now=now)
         issue.refresh_from_db()
     return issue
+
+
+def _tell(issue: Issue, *, actor: Actor, now: datetime) -> None:
+    """Write that the issue was opened."""
+    facts = {
+        "key": issue.key,
+        "type": issue.type,
+        "priority": issue.priority,
+        "caller": issue.caller.username,
+        "assignee": issue.assignee.username if issue.assignee else None,
+    }
+    audit.record("issue.opened", issue, actor=actor, now=now, after=facts)
 
 
 def require_caller(caller: User, customer: Customer | None, *, now: datetime) -> None:
