@@ -62,6 +62,24 @@ def issue_key(
     if expires <= now:
         raise Invalid("The key would have expired already.", field="expires_at")
     quotas.claim(config.customer_id, quotas.API_KEYS, now=now)
+    key, text = _insert_key(
+        config, actor=actor, now=now, name=name, scopes=scopes, environment=environment, expires=expires
+    )
+    audit.record("api_key.issued", key, actor=actor, now=now, after={"name": name, "scopes": list(scopes)})
+    return key, text
+
+
+def _insert_key(
+    config: AgentConfig,
+    *,
+    actor: Actor,
+    now: datetime,
+    name: str,
+    scopes: Sequence[str],
+    environment: str,
+    expires: datetime,
+) -> tuple[ApiKey, str]:
+    """Write a secret key and its Grant, and tell the gateway; returns the row and the key's text."""
     key_id = new_id()
     text = _sign(
         key_id, config, kind=SECRET, environment=environment, scopes=scopes, now=now, expires=expires
@@ -69,7 +87,7 @@ def issue_key(
     key = ApiKey.objects.create(
         id=key_id,
         customer_id=config.customer_id,
-        project_id=resource.project_id,
+        project_id=config.resource.project_id,
         config_id=config.id,
         name=name,
         kind=SECRET,
@@ -93,7 +111,6 @@ def issue_key(
         **_facts(config),
     )
     _notify(key_id.hex)
-    audit.record("api_key.issued", key, actor=actor, now=now, after={"name": name, "scopes": list(scopes)})
     return key, text
 
 
@@ -161,13 +178,53 @@ def _notify(payload: str) -> None:
 def revoke_key(key: ApiKey, *, project_id: Any, actor: Actor, now: datetime) -> ApiKey:
     """End a key at once; revoking it again changes nothing."""
     require(actor, "key.revoke", customer_id=key.customer_id, project_id=project_id)
-    if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now, modified=now):
+    counted = bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now, modified=now))
+    ending = ApiKey.objects.filter(pk=key.pk, revoked_at__gt=now)  # rotated, in its overlap
+    if counted or ending.update(revoked_at=now, modified=now):
         GrantRow.objects.filter(key_id=key.pk).update(state=GrantState.REVOKED)
-        quotas.release(key.customer_id, quotas.API_KEYS, now=now)
         _notify(key.id.hex)
+        if counted:
+            quotas.release(key.customer_id, quotas.API_KEYS, now=now)
         audit.record("api_key.revoked", key, actor=actor, now=now)
         key.revoked_at = now
     return key
+
+
+@transaction.atomic
+def rotate_key(
+    config: AgentConfig, key: ApiKey, *, overlap: timedelta, actor: Actor, now: datetime
+) -> tuple[ApiKey, str]:
+    """Put a new key in the place of one that lives; the old one is accepted for `overlap` longer.
+
+    Returns the new row and its text, for this one showing. Raises Forbidden, CustomerBlocked (409), Conflict
+    (wrong_state) for a key that has ended or been rotated, or a resource that is not OK.
+    """
+    require(actor, "key.write", customer_id=config.customer_id, project_id=config.resource.project_id)
+    config = _locked(config)
+    identity.require_not_blocked(config.resource.customer)
+    if config.resource.state != ResourceState.OK:
+        raise Conflict(
+            f"{config.resource.name} is {config.resource.state}; a key needs it OK.", code="wrong_state"
+        )
+    ends = now + overlap
+    living = ApiKey.objects.filter(pk=key.pk, revoked_at=None).exclude(expires_at__lte=now)
+    if not living.update(revoked_at=ends, modified=now):
+        raise Conflict(f"{key.name} has ended; make a new key.", code="wrong_state")
+    grants = GrantRow.objects.filter(key_id=key.pk)
+    grants.update(accept_until=ends) if overlap else grants.update(state=GrantState.REVOKED)
+    _notify(key.id.hex)
+    new, text = _insert_key(
+        config,
+        actor=actor,
+        now=now,
+        name=key.name,
+        scopes=key.scopes,
+        environment=key.environment,
+        expires=now + timedelta(days=settings.KEY_EXPIRY_DAYS),
+    )
+    after = {"new_key": new.uuid, "accepted_until": ends.isoformat()}
+    audit.record("api_key.rotated", key, actor=actor, now=now, after=after)
+    return new, text
 
 
 def state_of(resource: Resource) -> GrantState:

@@ -98,7 +98,7 @@ class OrderViewSet(ApiViewSet):
         "set_backend_id": BackendIdSerializer,
         "set_consumer_info": ConsumerInfoSerializer,
         "set_provider_info": ProviderInfoSerializer,
-        "comments": CommentSerializer,
+        "add_comment": CommentSerializer,
     }
     answers: Any = {
         "approve": DecisionSerializer,
@@ -116,6 +116,7 @@ class OrderViewSet(ApiViewSet):
         "set_consumer_info": DetailSerializer,
         "set_provider_info": DetailSerializer,
         "comments": CommentSerializer(many=True),
+        "add_comment": (201, CommentSerializer),
     }
 
     def _filtered(self, rows: QuerySet[Any], name: str, apply: Any, values: list[str]) -> QuerySet[Any]:
@@ -309,7 +310,7 @@ class OrderViewSet(ApiViewSet):
         """Say something about the order."""
         order = self.get_object()
         services.require_comment(order, actor=self.actor)
-        text = self.body(CommentSerializer)["text"]
+        text = self.body()["text"]
         comment = services.comment_order(order, text, actor=self.actor, now=self.now)
         shown = CommentSerializer(comment, context=self.get_serializer_context())
         return Response(shown.data, status=201)

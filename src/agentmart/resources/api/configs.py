@@ -24,7 +24,7 @@ from agentmart.infra.rest import (
     by_words,
     fold,
 )
-from agentmart.kit.money import CURRENCIES
+from agentmart.kit.money import CURRENCIES, money_text
 from agentmart.resources.models import AgentConfig
 from agentmart.resources.services.settings import LATEST
 from agentmart.resources.states import ResourceState
@@ -70,7 +70,7 @@ class BudgetSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Turn the amount into text, as it is kept."""
         if attrs.get("monthly") is not None:
-            attrs["monthly"] = format(attrs["monthly"], "f")
+            attrs["monthly"] = money_text(attrs["monthly"], attrs.get("currency", "USD"))
         return dict(attrs)
 
 
