@@ -65,7 +65,7 @@ class EventSerializer(ApiSerializer):
     created = serializers.DateTimeField(source="at", read_only=True)
     event_type = serializers.CharField(source="action", read_only=True)
     message = serializers.SerializerMethodField()
-    context = serializers.SerializerMethodField()
+    context = serializers.SerializerMethodField()  # type: ignore[assignment]  # Waldur's name for it
 
     def get_message(self, entry: AuditEntry) -> str:
         """Return the entry as a sentence."""
@@ -138,7 +138,7 @@ class AuditLogViewSet(ApiViewSet):
     """Who did what: staff, support and finance see all, an owner what concerns their organization."""
 
     queryset = AuditEntry.objects
-    serializer_class = AuditEntrySerializer
+    serializer_class: type[ApiSerializer] = AuditEntrySerializer
     ordering = ("-at", "id")
     orderings = {
         "created": "at",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,7 +118,7 @@ class ApiSerializer(serializers.Serializer[Any]):
         if chosen:
             self._note_unknown(chosen - set(self.fields), kwargs["context"])
 
-    def _note_unknown(self, unknown: set[str], context: dict[str, Any]) -> None:
+    def _note_unknown(self, unknown: frozenset[str], context: dict[str, Any]) -> None:
         """Note the names in `?field=` that the answer lacks; raises 400 for a strict caller."""
         if unknown and is_strict(context["request"]):
             wrong = [f"Select a valid choice. {name} is not one of the fields." for name in sorted(unknown)]
@@ -137,15 +137,17 @@ class ApiSerializer(serializers.Serializer[Any]):
         return _chosen(self.context) if outermost else frozenset()
 
     @property
-    def _readable_fields(self) -> Iterator[serializers.Field[Any, Any, Any, Any]]:
-        """Yield the fields that are answered."""
+    def _readable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
+        """Return the fields that are answered."""
         chosen = self._cut_to
-        for name, field in self.fields.items():
-            if not field.write_only and (not chosen or name in chosen):
-                yield field
+        return [
+            field
+            for name, field in self.fields.items()
+            if not field.write_only and (not chosen or name in chosen)
+        ]
 
 
-def _chosen(context: dict[str, Any]) -> frozenset[str]:
+def _chosen(context: Mapping[str, Any]) -> frozenset[str]:
     """Return the names in the request's `?field=`."""
     request = context.get("request")
     if request is None or request.method not in ("GET", "HEAD"):

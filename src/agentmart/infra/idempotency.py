@@ -104,7 +104,7 @@ def claim(*, key: str, path: str, body_sha256: bytes, actor: Actor, now: datetim
     Raises KeyReused, StillRunning (after waiting a while) or AnswerLost, all 409. Needs the open transaction.
     """
     assert actor.user_id is not None
-    values = {
+    values: dict[str, Any] = {
         "now": now,
         "expires_at": now + KEPT,
         "actor_id": actor.user_id,

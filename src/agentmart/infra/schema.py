@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from drf_spectacular.openapi import AutoSchema
@@ -30,6 +30,8 @@ def _reference(kind: str, name: str) -> dict[str, str]:
 
 class ApiSchema(AutoSchema):
     """Describes one operation: parameters, body, answers and errors."""
+
+    view: Any
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Operation | None:
         """Return the operation with what all operations share."""
@@ -62,9 +64,10 @@ class ApiSchema(AutoSchema):
     def _tokens(self) -> list[str]:
         """Return the parts of the viewset's address: `site-agent`, `provider-agents`."""
         rest = self.path.removeprefix("/api/").split("{")[0].strip("/").split("/")
-        function = getattr(self.view, self.view.action, None)
-        if not getattr(function, "detail", True) and getattr(function, "url_path", ""):
-            own = str(function.url_path).split("(")[0].strip("/").split("/")
+        function: Any = getattr(self.view, self.view.action, None)
+        url_path = str(getattr(function, "url_path", "") or "")
+        if url_path and not function.detail:
+            own = url_path.split("(")[0].strip("/").split("/")
             rest = rest[: -len(own)] or rest
         return rest
 
@@ -105,7 +108,7 @@ class ApiSchema(AutoSchema):
 
     def _get_pagination_parameters(self) -> list[dict[str, Any]]:
         """Return page and page_size, in the form that is really read."""
-        found: list[dict[str, Any]] = super()._get_pagination_parameters()
+        found: list[dict[str, Any]] = super()._get_pagination_parameters()  # type: ignore[no-untyped-call]
         for parameter in found:
             parameter["schema"] = {"type": "integer", "minimum": 1}
         return found
@@ -143,7 +146,7 @@ class ApiSchema(AutoSchema):
             action = "partial_update"
         usual = 201 if action == "create" else 204 if self.method == "DELETE" else 200
         if action not in answers:
-            shown = None if self.method == "DELETE" else self._get_serializer()
+            shown = None if self.method == "DELETE" else self._get_serializer()  # type: ignore[no-untyped-call]
             return {usual: shown}
         declared = answers[action]
         pairs = declared if isinstance(declared, list) else [declared]
@@ -153,7 +156,9 @@ class ApiSchema(AutoSchema):
         self, serializer: Any, direction: Any, bypass_extensions: bool = False
     ) -> dict[str, Any]:
         """Return a serializer's schema; answers demand no key: `?field=` cuts them, and what is unset is left out."""
-        schema = cast(dict[str, Any], super()._map_serializer(serializer, direction, bypass_extensions))
+        schema: dict[str, Any] = super()._map_serializer(  # type: ignore[no-untyped-call]
+            serializer, direction, bypass_extensions
+        )
         if direction == "response":
             schema.pop("required", None)
         return schema
