@@ -29,6 +29,7 @@ LISTS = [
     RESOURCES,
     AGENTS,
     CONFIGS,
+    "/api/marketplace-component-usages/",
     "/api/support-issues/",
     "/api/support-comments/",
     "/api/support-attachments/",
@@ -57,7 +58,9 @@ def many(shop: Shop) -> Shop:
             201,
         )
         for name in ("One", "Two"):
-            buy(shop.world, sold, attributes={"name": name})
+            bought = buy(shop.world, sold, attributes={"name": name})
+            report = {"resource": bought["uuid"], "usages": [{"type": "requests", "amount": 5}]}
+            ok(shop.world.operator.api.post("/api/marketplace-component-usages/set_usage/", report), 201)
     return shop
 
 

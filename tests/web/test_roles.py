@@ -161,6 +161,19 @@ ATTEMPTS: list[tuple[str, str, Attempt]] = [
         "revenue",
         lambda api, s: api.get(f"/api/marketplace-service-providers/{s.seller()}/revenue/"),
     ),
+    (
+        "usage.report",
+        "a day's",
+        lambda api, s: api.post(
+            "/api/marketplace-component-usages/",
+            {"resource": s.resource, "component": "requests", "usage": "x"},
+        ),
+    ),
+    (
+        "usage.report",
+        "a month's",
+        lambda api, s: api.post("/api/marketplace-component-usages/set_usage/", {"resource": s.resource}),
+    ),
     ("usage.see", "sums", lambda api, s: api.get(f"{s.config}usage/")),
     ("usage.see", "calls", lambda api, s: api.get(f"{s.config}calls/")),
     ("issue.open", "about a resource", lambda api, s: open_issue(api, s.resource)),
@@ -181,6 +194,7 @@ WITHOUT_ENDPOINT = {
     "offering.edit": "no operation of its own yet but publishing (agent.write)",
     "order.review_as_consumer_private": "tests/ordering/test_two_sides.py",
     "user.see": "tests/identity/test_people.py",
+    "usage.correct": "tests/metering/test_component_usages.py: without it the provider's report is a 409",
     "invoice.see": "tests/billing",
     "invoice.write": "tests/billing",
 }

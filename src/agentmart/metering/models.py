@@ -12,12 +12,12 @@ from django.db import models
 from agentmart.catalog.models import Offering
 from agentmart.identity.models import SELLERS, Project
 from agentmart.infra.actors import Actor
-from agentmart.infra.models import BaseModel, ScopedQuerySet
+from agentmart.infra.models import BaseModel, M, ScopedQuerySet
 from agentmart.kit.ids import new_id
 from agentmart.resources.models import Resource
 
 
-class SharedQuerySet(ScopedQuerySet[models.Model]):
+class SharedQuerySet(ScopedQuerySet[M]):
     """Usage, seen by the buyer and by the provider."""
 
     scope = ("customer_id", "provider_customer_id")
@@ -38,7 +38,7 @@ class CallStarted(models.Model):
     key_id = models.UUIDField()
     started_at = models.DateTimeField(db_index=True)
 
-    objects = SharedQuerySet.as_manager()
+    objects = SharedQuerySet["CallStarted"].as_manager()
 
     class Meta:
         db_table = "metering_call_started"
@@ -71,7 +71,7 @@ class UsageEvent(models.Model):
     error_code = models.CharField(max_length=60)
     meters = models.JSONField(default=dict)
 
-    objects = SharedQuerySet.as_manager()
+    objects = SharedQuerySet["UsageEvent"].as_manager()
 
     class Meta:
         db_table = "metering_usage_event"
@@ -98,7 +98,7 @@ class UsageHour(models.Model):
     input_tokens = models.BigIntegerField()
     output_tokens = models.BigIntegerField()
 
-    objects = SharedQuerySet.as_manager()
+    objects = SharedQuerySet["UsageHour"].as_manager()
 
     class Meta:
         db_table = "metering_usage_hour"
@@ -120,7 +120,7 @@ class CallFlag(models.Model):
     flagged_at = models.DateTimeField()
     outcome = models.CharField(max_length=20)
 
-    objects = SharedQuerySet.as_manager()
+    objects = SharedQuerySet["CallFlag"].as_manager()
 
     class Meta:
         db_table = "metering_call_flag"
@@ -215,7 +215,7 @@ class ComponentEvent(models.Model):
     description = models.TextField(blank=True)
     reported_by = models.CharField(max_length=320, blank=True)
 
-    objects = SharedQuerySet.as_manager()
+    objects = SharedQuerySet["ComponentEvent"].as_manager()
 
     class Meta:
         db_table = "metering_component_event"
@@ -240,7 +240,7 @@ class ComponentUserUsage(BaseModel):
     username = models.CharField(max_length=254)
     amount = _amount()
 
-    objects = SharedQuerySet.as_manager()
+    objects = SharedQuerySet["ComponentUserUsage"].as_manager()
 
     class Meta:
         db_table = "metering_component_user_usage"

@@ -181,7 +181,7 @@ class UsageItemSerializer(serializers.Serializer[Any]):
 class SetUsageSerializer(serializers.Serializer[Any]):
     """Totals of a month, for a resource or one of its plan periods."""
 
-    usages = UsageItemSerializer(many=True, allow_empty=False, max_length=MOST_REPORTS)
+    usages = UsageItemSerializer(many=True, allow_empty=False, max_length=MOST_REPORTS)  # type: ignore[call-arg]
     resource = Relation(view_name="marketplace-resource-detail", queryset=Resource.objects, required=False)
     plan_period = serializers.CharField(required=False, max_length=300)
     date = ReportDateField(required=False)

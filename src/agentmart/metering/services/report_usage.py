@@ -91,7 +91,7 @@ def set_usage(
         raise Invalid("The plan was not in force in that month.", field="date")
     plan_id = period.plan_id if period else selectors.plan_at(resource, when.moment, whole_day=when.whole_day)
     lock(resource)
-    wanted = []
+    wanted: list[tuple[OfferingComponent, Report, str]] = []
     for index, report in enumerate(reports):
         component = _component(
             names, report.component, (plan_id, resource.plan_id), field=f"usages[{index}].type"
