@@ -6,6 +6,7 @@ import base64
 import binascii
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agentmart.catalog import options
@@ -241,6 +242,7 @@ class RejectBody(serializers.Serializer[Any]):
     comment = text(max_length=500)
 
 
+@extend_schema_field({"type": "string", "description": "A file, or base64 text."})
 class PictureField(serializers.Field[Any, Any, Any, Any]):
     """A picture: an uploaded file, or base64 text (a `data:` address too)."""
 
