@@ -133,6 +133,17 @@ ATTEMPTS: list[tuple[str, str, Attempt]] = [
     ("member.write_in_project", "add_user", lambda api, s: api.post(f"{s.project}add_user/", {})),
     ("user.write", "create", lambda api, s: api.post("/api/users/", {"username": ""})),
     (
+        "user.impersonate",
+        "start",
+        lambda api, s: api.post(f"/api/users/{s.world.buyer.user.uuid}/impersonate/", {"reason": ""}),
+    ),
+    (
+        "user.impersonate",
+        "end",
+        lambda api, s: api.delete(f"/api/users/{s.world.buyer.user.uuid}/impersonate/"),
+    ),
+    ("audit.see", "see", lambda api, s: api.get(f"/api/audit-log/{_entry(s)}/")),
+    (
         "agent.write",
         "create",
         lambda api, s: api.post(AGENTS, {"name": "X", "customer": s.provider}),
@@ -199,6 +210,13 @@ WITHOUT_ENDPOINT = {
     "invoice.write": "tests/billing",
 }
 CONFIG_IS_THE_BUYERS = {"usage.see"}  # the provider sees usage elsewhere: settings are not shown to it
+
+
+def _entry(shop: Shop) -> str:
+    """An entry of the log about the buyer's things."""
+    customer = shop.customer.rstrip("/").rsplit("/", 1)[-1]
+    uuid: str = shop.world.operator.api.get("/api/audit-log/", customer_uuid=customer).json()[0]["uuid"]
+    return uuid
 
 
 def cast(world: World) -> dict[str, Api]:
