@@ -89,7 +89,7 @@ def sums_by_plan(
 
     For billing: reads all of the customer's resources, whoever asks.
     """
-    rows = (
+    rows: Any = (
         UsageHour.objects.filter(customer_id=customer_id, hour__gte=start, hour__lt=end)
         .exclude(plan_key=NO_PLAN)
         .values("resource_id", "plan_key")
