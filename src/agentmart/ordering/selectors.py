@@ -76,9 +76,9 @@ def may_approve_as_consumer(actor: Actor, *, customer_id: Any, project_id: Any, 
     return permitted(actor, operation, customer_id=customer_id, project_id=project_id)
 
 
-def approvable_as_consumer(orders: QuerySet[Order], actor: Actor) -> QuerySet[Order]:
+def approvable_as_consumer(actor: Actor) -> QuerySet[Order]:
     """Return the orders that wait for the buyer and that the actor may approve for it."""
-    rows = orders.filter(state=OrderState.PENDING_CONSUMER)
+    rows = Order.objects.filter(state=OrderState.PENDING_CONSUMER)
     if permitted(actor, "order.review_as_consumer"):
         return rows
     whole = actor.customers_as({Role.CUSTOMER_OWNER, Role.CUSTOMER_MANAGER})
@@ -87,9 +87,9 @@ def approvable_as_consumer(orders: QuerySet[Order], actor: Actor) -> QuerySet[Or
     return rows.filter(Q(customer_id__in=whole) | Q(project_id__in=single, offering__shared=False))
 
 
-def approvable_as_provider(orders: QuerySet[Order], actor: Actor) -> QuerySet[Order]:
+def approvable_as_provider(actor: Actor) -> QuerySet[Order]:
     """Return the orders that wait for the provider and that the actor may approve for it."""
-    rows = orders.filter(state=OrderState.PENDING_PROVIDER)
+    rows = Order.objects.filter(state=OrderState.PENDING_PROVIDER)
     if permitted(actor, "order.review_as_provider"):
         return rows
     sellers = actor.customers_as({Role.CUSTOMER_OWNER, Role.OFFERING_MANAGER})

@@ -134,7 +134,7 @@ class OrderViewSet(ApiViewSet):
             wanted = {FLAGS[value.lower()] for value in values}
             if len(wanted) == 2:
                 return rows
-            mine = APPROVABLE[name](Order.objects.all(), self.actor).values("pk")
+            mine = APPROVABLE[name](self.actor).values("pk")
             return rows.filter(pk__in=mine) if True in wanted else rows.exclude(pk__in=mine)
 
         return apply

@@ -19,26 +19,11 @@ from agentmart.ordering import selectors
 from agentmart.ordering.models import Order
 from agentmart.ordering.pricing import Cost
 from agentmart.ordering.services import checks
-from agentmart.ordering.services.place import insert
+from agentmart.ordering.services.place import about, insert
 from agentmart.ordering.states import Change, OrderType
 from agentmart.resources import services as resources
 from agentmart.resources.models import Resource
 from agentmart.resources.states import ResourceState
-
-
-def _about(resource: Resource, **values: Any) -> Order:
-    """Return an order about a resource, not yet written."""
-    return Order(
-        customer_id=resource.customer_id,
-        customer_name=resource.customer_name,
-        project_id=resource.project_id,
-        project_name=resource.project_name,
-        provider_customer_id=resource.provider_customer_id,
-        offering_id=resource.offering_id,
-        resource=resource,
-        resource_name=resource.name,
-        **values,
-    )
 
 
 def require_change(resource: Resource, *, actor: Actor) -> None:
@@ -90,7 +75,7 @@ def order_plan(resource: Resource, plan: Plan, *, actor: Actor, now: datetime, c
     if plan.id == resource.plan_id:
         raise Invalid(f"{resource.name} runs under plan {plan.name} already.", field="plan")
     checks.require_capacity(plan)
-    order = _about(
+    order = about(
         resource,
         type=OrderType.UPDATE,
         subtype=Change.PLAN,
@@ -120,7 +105,7 @@ def order_limits(
     wanted = {**resource.limits, **checked}
     if wanted == resource.limits:
         raise Invalid(f"{resource.name} has these limits already.", field="limits")
-    order = _about(
+    order = about(
         resource,
         type=OrderType.UPDATE,
         subtype=Change.LIMITS,
@@ -156,7 +141,7 @@ def order_options(resource: Resource, options: Mapping[str, Any], *, actor: Acto
     """Order other options; those not named stay as they are."""
     require_change(resource, actor=actor)
     wanted = checks.checked_options(resource, options)
-    order = _about(
+    order = about(
         resource,
         type=OrderType.UPDATE,
         subtype=Change.OPTIONS,
@@ -183,7 +168,7 @@ def order_restoration(resource: Resource, *, actor: Actor, now: datetime) -> Ord
     resources.begin_restoration(resource, actor=actor, now=now)
     checks.hold_unblocked(resource.customer_id)
     checks.require_follow_ups(resource.offering)
-    order = _about(
+    order = about(
         resource,
         type=OrderType.RESTORE,
         plan_id=resource.plan_id,
@@ -211,7 +196,7 @@ def order_termination(
     require_termination(resource, actor=actor)
     resources.begin_termination(resource, actor=actor, now=now)
     publish_grants(Resource.objects.filter(pk=resource.pk))
-    order = _about(
+    order = about(
         resource,
         type=OrderType.TERMINATE,
         plan_id=resource.plan_id,

@@ -21,6 +21,7 @@ from agentmart.ordering.services.carry_out import begin
 from agentmart.ordering.services.checks import OpenOrderExists
 from agentmart.ordering.states import OrderState, OrderType
 from agentmart.resources import services as resources
+from agentmart.resources.models import Resource
 
 AT_ONCE = frozenset({OrderType.TERMINATE, OrderType.RESTORE})
 """Orders that whoever may place them carries through: nobody else is asked."""
@@ -69,17 +70,11 @@ def place_order(
         attributes=said,
         limits=ordered,
     )
-    order = Order(
+    order = about(
+        resource,
         type=OrderType.CREATE,
-        customer_id=project.customer_id,
-        customer_name=resource.customer_name,
-        project=project,
-        project_name=project.name,
-        provider_customer_id=offering.customer_id,
         offering=offering,
         plan=chosen,
-        resource=resource,
-        resource_name=name,
         attributes=said,
         limits=ordered,
         request_comment=comment,
@@ -89,6 +84,20 @@ def place_order(
     )
     price(order, now=now)
     return insert(order, project, actor=actor, now=now)
+
+
+def about(resource: Resource, **values: Any) -> Order:
+    """Return an order about a resource, not yet written."""
+    return Order(
+        customer_id=resource.customer_id,
+        customer_name=resource.customer_name,
+        project_id=resource.project_id,
+        project_name=resource.project_name,
+        provider_customer_id=resource.provider_customer_id,
+        resource=resource,
+        resource_name=resource.name,
+        **{"offering_id": resource.offering_id, **values} if "offering" not in values else values,
+    )
 
 
 def price(order: Order, *, now: datetime) -> None:
