@@ -10,8 +10,9 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
-from agentmart.identity import impersonation, selectors, services
+from agentmart.identity import selectors, services
 from agentmart.identity.models import TokenScope, User
+from agentmart.identity.services import impersonation
 from agentmart.infra import clock
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Forbidden

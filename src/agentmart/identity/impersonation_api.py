@@ -9,8 +9,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentmart.identity import impersonation
 from agentmart.identity.permissions import require
+from agentmart.identity.services import impersonation
 from agentmart.infra.rest import ApiViewSet, HexUUIDField
 
 
