@@ -23,6 +23,14 @@ class Number(serializers.Field[Any, Any, Any, Any]):
 Counts = serializers.DictField
 
 
+class Plain(serializers.Field[Any, Any, Any, Any]):
+    """Rows of text that are answered as they are: a report may have very many."""
+
+    def to_representation(self, value: Any) -> Any:
+        """Return the rows."""
+        return value
+
+
 class RevenueItemSerializer(serializers.Serializer[Any]):
     """A part of a revenue: one month, day, customer …"""
 
@@ -36,6 +44,11 @@ class RevenueItemSerializer(serializers.Serializer[Any]):
     estimated = serializers.CharField()
 
 
+@extend_schema_field(RevenueItemSerializer(many=True))
+class RevenueItems(Plain):
+    """The parts of a revenue."""
+
+
 class CurrencyRevenueSerializer(serializers.Serializer[Any]):
     """The revenue in one currency."""
 
@@ -46,7 +59,7 @@ class CurrencyRevenueSerializer(serializers.Serializer[Any]):
     one_time = serializers.CharField()
     credits = serializers.CharField()
     estimated = serializers.CharField()
-    items = RevenueItemSerializer(many=True)
+    items = RevenueItems()
 
 
 class ReportSerializer(ApiSerializer):
@@ -72,6 +85,11 @@ class UsagePartSerializer(serializers.Serializer[Any]):
     usage = serializers.CharField()
 
 
+@extend_schema_field(UsagePartSerializer(many=True))
+class UsageParts(Plain):
+    """The parts of a component's usage."""
+
+
 class ComponentUseSerializer(serializers.Serializer[Any]):
     """What was used of one component of an offering."""
 
@@ -81,7 +99,7 @@ class ComponentUseSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     measured_unit = serializers.CharField(allow_blank=True)
     usage = serializers.CharField()
-    items = UsagePartSerializer(many=True)
+    items = UsageParts()
 
 
 class UsageTotalsSerializer(serializers.Serializer[Any]):
