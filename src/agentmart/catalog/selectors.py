@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -106,6 +106,12 @@ def plan_rows(plans: QuerySet[Any]) -> list[Row]:
     return list(counted(plans).order_by("created", "id").values(*PLAN_COLUMNS))
 
 
+def plan_row(plan: Plan) -> Row:
+    """Return one plan as a plain row with its prices."""
+    (row,) = complete_plans(plan_rows(Plan.objects.filter(pk=plan.pk)))
+    return row
+
+
 def counted(plans: QuerySet[Any]) -> QuerySet[Any]:
     """Return plans with `resources_count`: the live resources under each that the reader may see."""
     live = Plan.objects.filter(pk=OuterRef("pk")).exclude(resources__state="Terminated")
@@ -193,6 +199,24 @@ class ShownPage:
         page = self._offerings.values("pk")[part]
         rows = shown_offerings(Offering.objects.filter(pk__in=page))
         return list(rows.order_by(*self._offerings.query.order_by))
+
+
+def managed_offerings(actor: Actor) -> QuerySet[Offering]:
+    """Return the offerings the actor runs."""
+    return Offering.objects.managed_by(actor)
+
+
+def categories_with_shared(categories: QuerySet[Any], wanted: bool) -> QuerySet[Any]:
+    """Return the categories with a public offering, or those without."""
+    public = Offering.objects.filter(category=OuterRef("pk"), state=OfferingState.ACTIVE, shared=True)
+    return categories.filter(Exists(public) if wanted else ~Exists(public))
+
+
+def categories_of(
+    categories: QuerySet[Any], chosen: Callable[[QuerySet[Any]], QuerySet[Any]]
+) -> QuerySet[Any]:
+    """Return the categories of offerings (that the reader may see) that a filter leaves."""
+    return categories.filter(id__in=chosen(Offering.objects.all()).values("category_id"))
 
 
 def with_offering_counts(categories: Any) -> QuerySet[Category]:

@@ -220,18 +220,11 @@ def offering_answer(
     """Return an offering: everybody's view, with more for those who manage it, with secrets for those who may."""
     plans = parts.plans if managed else [plan for plan in parts.plans if not plan["pending"]]
     shown: dict[str, Any] = {
+        **_texts(offering),
         "url": addresses.of("marketplace-offering", offering.id),
         "uuid": offering.id.hex,
         "created": moment_text(offering.created),
         "modified": moment_text(offering.modified),
-        "name": offering.name,
-        "slug": offering.slug,
-        "description": offering.description,
-        "full_description": offering.full_description,
-        "privacy_policy_link": offering.privacy_policy_link,
-        "helpdesk_url": offering.helpdesk_url,
-        "documentation_url": offering.documentation_url,
-        "access_url": offering.access_url,
         "customer": addresses.of("customer", offering.customer_id),
         "customer_uuid": offering.customer_id.hex,
         "customer_name": offering.customer_name,  # type: ignore[attr-defined]  # selectors.shown_offerings
@@ -252,9 +245,6 @@ def offering_answer(
         "billable": offering.billable,
         "is_orderable": offering.state == OfferingState.ACTIVE
         and any(not plan["archived"] for plan in parts.plans),
-        "vendor_details": offering.vendor_details,
-        "getting_started": offering.getting_started,
-        "integration_guide": offering.integration_guide,
         "image": _picture(offering, "image", addresses),
         "thumbnail": _picture(offering, "thumbnail", addresses),
         "country": offering.country,
@@ -280,6 +270,23 @@ def offering_answer(
     if managed:
         _add_private(shown, offering, secrets=secrets)
     return shown
+
+
+def _texts(offering: Offering) -> dict[str, str]:
+    """Return what an offering says of itself."""
+    return {
+        "name": offering.name,
+        "slug": offering.slug,
+        "description": offering.description,
+        "full_description": offering.full_description,
+        "privacy_policy_link": offering.privacy_policy_link,
+        "helpdesk_url": offering.helpdesk_url,
+        "documentation_url": offering.documentation_url,
+        "access_url": offering.access_url,
+        "vendor_details": offering.vendor_details,
+        "getting_started": offering.getting_started,
+        "integration_guide": offering.integration_guide,
+    }
 
 
 def _add_private(shown: dict[str, Any], offering: Offering, *, secrets: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,8 +13,7 @@ from rest_framework.response import Response
 from agentmart.catalog import selectors, services
 from agentmart.catalog.api.answers import Addresses
 from agentmart.catalog.api.fields import BuiltSerializer, WebAddress
-from agentmart.catalog.models import Category, CategoryGroup, Offering
-from agentmart.catalog.states import OfferingState
+from agentmart.catalog.models import Category, CategoryGroup
 from agentmart.identity.permissions import require
 from agentmart.infra.filters import BadFilter, Filter
 from agentmart.infra.permissions import Anybody, LoggedIn
@@ -99,9 +98,8 @@ def _with_shared(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     """Keep the shelves with (or without) a public offering."""
     if any(value.lower() not in FLAGS for value in values):
         raise BadFilter("Must be a valid boolean.")
-    shared = Exists(Offering.objects.filter(category=OuterRef("pk"), state=OfferingState.ACTIVE, shared=True))
     wanted = {FLAGS[value.lower()] for value in values}
-    return rows if len(wanted) > 1 else rows.filter(shared if True in wanted else ~shared)
+    return rows if len(wanted) > 1 else selectors.categories_with_shared(rows, True in wanted)
 
 
 def _of_offerings(lookup: str) -> Any:
@@ -109,8 +107,7 @@ def _of_offerings(lookup: str) -> Any:
 
     def apply(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
         offerings = by_text("name") if lookup == "name" else by_uuid(lookup)
-        found = offerings(Offering.objects.all(), values).values("category_id")
-        return rows.filter(id__in=found)
+        return selectors.categories_of(rows, lambda found: offerings(found, values))
 
     return apply
 

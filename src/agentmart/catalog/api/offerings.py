@@ -424,7 +424,7 @@ class ProviderOfferingViewSet(OfferingViewSet):
 
     def visible(self) -> QuerySet[Any]:
         """Return the offerings the actor manages."""
-        rows = Offering.objects.managed_by(self.actor)
+        rows = selectors.managed_offerings(self.actor)
         if self.action != "list":
             return selectors.shown_offerings(rows)
         return selectors.with_sums(rows) if self._asks_for("total_customers") else rows

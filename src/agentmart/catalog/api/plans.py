@@ -180,8 +180,7 @@ class PlanSerializer(BuiltSerializer):
 
 def _row_of(plan: Plan) -> dict[str, Any]:
     """Return a plan as a plain row with its prices."""
-    (row,) = selectors.complete_plans(selectors.plan_rows(Plan.objects.filter(pk=plan.pk)))
-    return row
+    return selectors.plan_row(plan)
 
 
 class PlanViewSet(ApiViewSet):
