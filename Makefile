@@ -10,7 +10,7 @@ RUNTIME_VENV := $(or $(AGENTMART_RUNTIME_VENV),$(DATA_DIR)/runtime-venv)
 SOURCES := src tests scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
+.PHONY: bench-rest help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ test-langflow: setup ## The runtime's tests against a real Langflow server, inst
 
 fast: setup ## Tests that need no server: seconds
 	$(BIN)/pytest -m "not slow and not stack and not runtime and not database" tests/kit tests/contracts tests/lints tests/billing tests/catalog tests/gateway
+
+bench-rest: setup ## Lists of the REST API on one web worker, over a fresh database: p50, answers per second
+	@$(BIN)/python -W ignore -m benchmarks.rest_lists
 
 check: setup ## Format, lint, types, import directions, our own lints
 	$(BIN)/ruff format --check $(SOURCES)
