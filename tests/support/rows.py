@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
 
 from django.apps import apps
 from django.db import models
 from tests.support.world import NOW
 
+from agentmart.kit.ids import uuid7
+
 GIVEN: dict[str, dict[str, Any]] = {
     "metering.usageevent": {"status": "ok", "source": "runtime", "duration_ms": 5},
+    "metering.componentevent": {"kind": "day"},
     "billing.invoice": {"year": 2026, "month": 2},
 }
 """Values that a check constraint asks for."""
@@ -46,7 +48,7 @@ def _value(column: models.Field[Any, Any]) -> Any:
     if column.name == "currency":
         return "USD"
     by_type: list[tuple[type[models.Field[Any, Any]], Any]] = [
-        (models.UUIDField, uuid4()),
+        (models.UUIDField, uuid7(NOW)),  # an event's id tells its time
         (models.DateTimeField, NOW),
         (models.DateField, NOW.date()),
         (models.BooleanField, False),

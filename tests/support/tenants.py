@@ -15,6 +15,7 @@ from tests.support.rows import GIVEN as GIVEN_FIRST
 from tests.support.world import NOW
 
 from agentmart.identity.models import Customer, Project, User
+from agentmart.kit.ids import uuid7
 
 GIVEN: dict[str, dict[str, Any]] = {**GIVEN_FIRST, "metering.componentevent": {"kind": "day"}}
 """Values that a check constraint asks for."""
@@ -23,7 +24,7 @@ NUMBERS = count(1_000_000)
 """For columns that hold no number twice."""
 
 PLAIN: list[tuple[type[models.Field[Any, Any]], Callable[[], Any]]] = [
-    (models.UUIDField, uuid4),
+    (models.UUIDField, lambda: uuid7(NOW)),  # an event's id tells its time
     (models.DateTimeField, lambda: NOW),
     (models.DateField, lambda: NOW.date()),
     (models.BooleanField, lambda: False),

@@ -1,15 +1,16 @@
-"""Back office: customers (a block reaches their keys), keys and what the gateway knows of them."""
+"""Back office: customers and offerings (a block or stop reaches their keys), keys and their Grants."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 
-from agentmart.access import services
+from agentmart.access import publishing, services
 from agentmart.access.models import ApiKey, GrantRow
+from agentmart.catalog.models import Offering
 from agentmart.identity import services as identity
 from agentmart.identity.models import Customer
 from agentmart.infra.actors import Actor
@@ -77,3 +78,50 @@ class GrantAdmin(OperatorAdmin):
     list_display = ("key_id", "state", "kind", "customer_id", "resource_id", "plan_id", "expires_at")
     list_filter = ("state", "kind", "environment", "runtime")
     search_fields = ("deployment_id",)
+
+
+def change_offering(verb: str) -> Callable[..., None]:
+    """Return the deed that changes an offering's state, its keys' Grants included."""
+
+    def run(row: Offering, *, actor: Actor, now: datetime, **details: Any) -> None:
+        publishing.change_offering_state(row, verb, actor=actor, now=now, **details)
+
+    return run
+
+
+@admin.register(Offering)
+class OfferingAdmin(OperatorAdmin):
+    """What can be ordered."""
+
+    list_display = ("name", "state", "review", "type", "category", "customer", "shared", "created")
+    list_filter = ("state", "review", "type", "shared", "billable", "category", "created")
+    search_fields = ("name", "slug", "customer__name", "description")
+    deeds = (
+        Deed(
+            "activate",
+            "Activate",
+            "Everybody sees it and may order it; a review that waits is granted.",
+            change_offering("activate"),
+        ),
+        Deed(
+            "pause",
+            "Pause",
+            "No new orders; what runs goes on, and only who has it still sees it.",
+            change_offering("pause"),
+            {"paused_reason": text_question("Why (shown to its holders)")},
+        ),
+        Deed("unpause", "Unpause", "It is seen and ordered again.", change_offering("unpause")),
+        Deed(
+            "archive",
+            "Archive",
+            "Nobody but operators and its provider sees it any more; what runs goes on.",
+            change_offering("archive"),
+        ),
+        Deed(
+            "stop",
+            "Stop at once",
+            "No orders, and the gateway answers every call of its agents with 503 within a second.",
+            change_offering("make_unavailable"),
+        ),
+        Deed("restart", "Make available", "Orders and calls go on.", change_offering("make_available")),
+    )

@@ -1,73 +1,27 @@
-"""Back office: the catalogue."""
+"""Back office: the catalogue (offerings: see access, where an emergency stop reaches the keys)."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.contrib import admin
 
-from agentmart.catalog import services
 from agentmart.catalog.models import (
     Category,
-    Offering,
     OfferingComponent,
+    OfferingPrivate,
     Plan,
     PlanComponent,
     ServiceProvider,
 )
-from agentmart.infra.actors import Actor
-from agentmart.infra.admin_base import Deed, OperatorAdmin, text_question
+from agentmart.infra.admin_base import OperatorAdmin
 
 
-def activate(row: Offering, *, actor: Actor, now: datetime) -> None:
-    """Open an offering to everybody."""
-    services.change_state(row, "activate", actor=actor, now=now)
+@admin.register(OfferingPrivate)
+class OfferingPrivateAdmin(OperatorAdmin):
+    """What of an offering is its provider's; secrets are not shown."""
 
-
-def pause(row: Offering, *, actor: Actor, now: datetime, reason: str) -> None:
-    """Stop new orders."""
-    services.change_state(row, "pause", actor=actor, now=now, paused_reason=reason)
-
-
-def unpause(row: Offering, *, actor: Actor, now: datetime) -> None:
-    """Take orders again."""
-    services.change_state(row, "unpause", actor=actor, now=now)
-
-
-def archive(row: Offering, *, actor: Actor, now: datetime) -> None:
-    """Take an offering out of the catalogue."""
-    services.change_state(row, "archive", actor=actor, now=now)
-
-
-@admin.register(Offering)
-class OfferingAdmin(OperatorAdmin):
-    """What can be ordered."""
-
-    list_display = ("name", "state", "review", "type", "category", "customer", "shared", "created")
-    list_filter = ("state", "review", "type", "shared", "billable", "category", "created")
-    search_fields = ("name", "slug", "customer__name", "description")
-    deeds = (
-        Deed(
-            "activate",
-            "Activate",
-            "Everybody sees it and may order it; a review that waits is granted.",
-            activate,
-        ),
-        Deed(
-            "pause",
-            "Pause",
-            "No new orders; what runs goes on, and only who has it still sees it.",
-            pause,
-            {"reason": text_question("Why (shown to its holders)")},
-        ),
-        Deed("unpause", "Unpause", "It is seen and ordered again.", unpause),
-        Deed(
-            "archive",
-            "Archive",
-            "Nobody but operators and its provider sees it any more; what runs goes on.",
-            archive,
-        ),
-    )
+    list_display = ("offering", "customer_id", "review_comment")
+    search_fields = ("offering__name", "review_comment")
+    hidden = ("secret_options",)
 
 
 @admin.register(Category)
