@@ -25,6 +25,7 @@ LISTS = [
     "/api/marketplace-public-offerings/",
     "/api/marketplace-provider-offerings/",
     "/api/marketplace-plans/",
+    "/api/marketplace-plan-components/",
     ORDERS,
     RESOURCES,
     AGENTS,
