@@ -196,8 +196,8 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     bodies: Mapping[str, type[serializers.Serializer[Any]] | None] = {}
     """By action: the serializer of the request's body, None for none; `update` is read like `partial_update`."""
     answers: Mapping[str, Any] = {}
-    """By action: a serializer class (or an instance with many=True), None for no body, (status, one of these), or
-    a list of such pairs."""
+    """By action: a serializer class (an instance with many=True, a JSON schema), None for no body, (status, one of
+    these), or a list of such pairs."""
     queries: Mapping[str, Mapping[str, Any]] = {}
     """By action: its query parameters, each with a Filter or a JSON schema; others are then noted as unknown."""
     whole = False

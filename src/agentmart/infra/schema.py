@@ -18,6 +18,8 @@ from agentmart.infra.rest import ApiViewSet, TenantView
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 WITH_BODY = ("POST", "PUT", "PATCH")
+NEVER_NULL = frozenset({"uuid", "url", "created", "modified", "state", "type", "name", "action", "message"})
+"""Keys that every row has; other keys that are only read may be null unless the contract omits them then."""
 _GROUP = re.compile(r"\(\?P<(\w+)>((?:[^()\\]|\\.)*)\)")
 
 Operation = dict[str, Any]
@@ -161,6 +163,9 @@ class ApiSchema(AutoSchema):
         )
         if direction == "response":
             schema.pop("required", None)
+            fields = getattr(serializer, "fields", {})
+            for name, shown in schema.get("properties", {}).items():
+                _as_answered(shown, fields.get(name), name)
         return schema
 
     # -- what all operations share
@@ -188,9 +193,7 @@ class ApiSchema(AutoSchema):
 
     def _add_errors(self, operation: Operation) -> None:
         """Name the errors that may be answered."""
-        wanted = ["400", "401", "403", "406", "429", "500", "503"]
-        if "{" in self.path or self._is_list_view():
-            wanted.append("404")
+        wanted = ["400", "401", "403", "404", "406", "429", "500", "503"]
         if self.method in WRITING:
             wanted.append("409")
         if self.method in WITH_BODY:
@@ -216,6 +219,14 @@ class ApiSchema(AutoSchema):
             if status.startswith("2"):
                 named = {name: _reference("headers", part) for name, part in headers.items()}
                 response["headers"] = {**response.get("headers", {}), **named}
+
+
+def _as_answered(shown: dict[str, Any], field: Any, name: str) -> None:
+    """Describe a key as it is answered: what is only read may be unset, and a text with a form may be empty."""
+    if shown.get("format") == "email":
+        del shown["format"]
+    if "$ref" not in shown and name not in NEVER_NULL and getattr(field, "read_only", False):
+        shown.setdefault("nullable", True)
 
 
 def _parameter(name: str, meaning: Any) -> OpenApiParameter:

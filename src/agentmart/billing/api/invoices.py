@@ -111,6 +111,13 @@ def by_day(column: str, bound: str) -> Filter:
     return Filter(apply, {"type": "string", "format": "date"}, f"{told[bound]} (UTC).")
 
 
+EXPLANATION = {
+    "type": "object",
+    "description": "What the line is made of: price, steps, share of the period, hours and events.",
+    "additionalProperties": True,
+}
+
+
 class InvoiceViewSet(ApiViewSet):
     """Invoices of the actor's customers; operators see all."""
 
@@ -140,6 +147,7 @@ class InvoiceViewSet(ApiViewSet):
         "set_reference_number": ReferenceNumberSerializer,
     }
     answers = {
+        "explain": EXPLANATION,
         "create": [(201, InvoiceSerializer), (200, InvoiceSerializer)],
         "paid": PaidAnswerSerializer,
         "cancel": CanceledAnswerSerializer,

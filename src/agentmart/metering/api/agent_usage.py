@@ -72,8 +72,27 @@ class UsageEventSerializer(serializers.Serializer[Any]):
         return flags.get(event.id, "delivered")
 
 
+class UsageSumsSerializer(serializers.Serializer[Any]):
+    """Sums over a range, in total and over time."""
+
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    totals = serializers.DictField()
+    series = serializers.ListField(child=serializers.DictField())
+
+
+RANGE = {
+    "start": {"type": "string", "format": "date"},
+    "end": {"type": "string", "format": "date"},
+    "granularity": {"type": "string", "enum": list(selectors.GRANULARITIES)},
+}
+
+
 class CustomerAgentConfigViewSet(KeyedAgentConfigViewSet):
     """Settings of one's agents, with their keys and usage."""
+
+    answers: Any = {"usage": UsageSumsSerializer, "calls": UsageEventSerializer(many=True)}
+    queries = {"usage": RANGE, "calls": RANGE}
 
     def _range(self) -> dict[str, Any]:
         """Return the asked range of time; raises 400."""
