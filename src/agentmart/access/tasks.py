@@ -6,7 +6,7 @@ import logging
 
 from agentmart.access import services, tenants
 from agentmart.adapters.runtimes import RuntimeFailure
-from agentmart.identity.models import Customer
+from agentmart.identity import selectors
 from agentmart.infra import clock, jobs, tenancy
 from agentmart.resources import runtime
 from agentmart.resources import services as resources
@@ -66,7 +66,7 @@ def sweep_idempotent_calls() -> None:
 def recount_quotas() -> None:
     """Count every customer's projects, resources, people, keys and agents anew, one transaction per customer."""
     with tenancy.as_system("access.recount_quotas"):
-        customers = list(Customer.objects.order_by("pk").values_list("pk", flat=True))
+        customers = selectors.all_customer_ids()
     for customer_id in customers:
         with tenancy.as_system("access.recount_quotas"):
             wrong = tenants.recount(customer_id, now=clock.now())

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from agentmart.access import services as access
 from agentmart.access.models import ApiKey
@@ -70,7 +70,7 @@ def recount(customer_id: UUID, *, now: datetime) -> int:
     with tenancy.elevated():
         quotas.lock(customer_id)
         live_keys = Q(revoked_at=None)
-        counted = {
+        counted: dict[str, QuerySet[Any]] = {
             quotas.RESOURCES: Resource.objects.exclude(state=ResourceState.TERMINATED),
             quotas.API_KEYS: ApiKey.objects.filter(live_keys),
             quotas.AGENTS: Agent.objects.all(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
@@ -189,6 +192,15 @@ class Customer(BaseModel):
         return not self.blocked and not self.archived
 
 
+class QuotaQuerySet(ScopedQuerySet["Quota"]):
+    """Quotas, seen with their customer."""
+
+    def open_for(self, customer_id: UUID, names: Iterable[str], *, now: datetime) -> None:
+        """Add the customer's missing rows, unlimited and unused."""
+        rows = [Quota(customer_id=customer_id, name=name, created=now, modified=now) for name in names]
+        self.bulk_create(rows, ignore_conflicts=True)
+
+
 class Quota(BaseModel):
     """How many of one kind a customer may have, and how many it has; changed by `identity.quotas` alone."""
 
@@ -197,7 +209,7 @@ class Quota(BaseModel):
     limit = models.BigIntegerField(default=-1)  # -1: as many as they like
     usage = models.BigIntegerField(default=0)
 
-    objects = ScopedQuerySet["Quota"].as_manager()
+    objects = QuotaQuerySet.as_manager()
 
     class Meta:
         db_table = "identity_quota"

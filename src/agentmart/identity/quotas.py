@@ -48,8 +48,7 @@ class QuotaExceeded(Conflict):
 def open_for(customer_id: UUID, *, now: datetime) -> None:
     """Give a customer its quotas, unlimited and unused; those it has stay as they are."""
     with tenancy.elevated():
-        rows = [Quota(customer_id=customer_id, name=name, created=now, modified=now) for name in NAMES]
-        Quota.objects.bulk_create(rows, ignore_conflicts=True)
+        Quota.objects.all().open_for(customer_id, NAMES, now=now)
 
 
 @transaction.atomic

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from agentmart.identity.models import ApiToken, Customer, Membership, User
+from agentmart.identity.models import ApiToken, Customer, Invitation, Membership, Project, User
+from agentmart.identity.states import InvitationState
 from agentmart.identity.tokens import hash_token
 from agentmart.infra.actors import Actor
 
@@ -36,6 +40,47 @@ def roles_of(user: User, *, now: datetime) -> QuerySet[Membership]:
     """Return a person's roles in force at `now`, with their places."""
     rows = Membership.objects.filter(user=user).filter(Q(expires_at=None) | Q(expires_at__gt=now))
     return rows.select_related("customer", "project").order_by("created", "id")
+
+
+def places_of(people: Sequence[UUID], held: str) -> QuerySet[Membership, Any]:
+    """Return the customers or projects (`held`: customer_id, project_id) where any of the people has a role."""
+    members: QuerySet[Membership, Membership] = Membership.objects.filter(user_id__in=people)
+    return members.values(held)
+
+
+def people_in(places: Sequence[UUID], held: str) -> QuerySet[Membership, Any]:
+    """Return who has a role in any of the customers or projects (`held`) that the transaction's tenants show."""
+    known = Customer.objects if held == "customer_id" else Project.objects
+    seen = known.filter(pk__in=places).values("pk")
+    members: QuerySet[Membership, Membership] = Membership.objects.filter(**{f"{held}__in": seen})
+    return members.values("user_id")
+
+
+def projects_of(people: Sequence[UUID]) -> Q:
+    """Return the condition of projects where any of the people has a role: there, or in the whole customer."""
+    members = Membership.objects.filter(user_id__in=people)
+    whole = members.filter(project=None).values("customer_id")
+    single = members.exclude(project=None).values("project_id")
+    return Q(customer_id__in=whole) | Q(pk__in=single)
+
+
+def members_of(
+    customer: Customer, project: Project | None, *, now: datetime
+) -> QuerySet[Membership, Membership]:
+    """Return the roles in force in a customer, or in one project of it."""
+    rows = Membership.objects.filter(customer=customer, project=project)
+    return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related("user", "created_by")
+
+
+def invitation_to_send(invitation_id: UUID) -> Invitation | None:
+    """Return a pending invitation with its places and who invites, None for one that is over."""
+    rows = Invitation.objects.select_related("customer", "project", "created_by")
+    return rows.filter(pk=invitation_id, state=InvitationState.PENDING).first()
+
+
+def all_customer_ids() -> list[UUID]:
+    """Return every customer that the transaction's tenants show."""
+    return list(Customer.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def operator_customer() -> Customer:

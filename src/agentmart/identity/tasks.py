@@ -7,10 +7,9 @@ from uuid import UUID
 from django.conf import settings
 from django.core.mail import send_mail
 
-from agentmart.identity import services
+from agentmart.identity import selectors, services
 from agentmart.identity.invitation_tokens import make_token
 from agentmart.identity.models import Invitation
-from agentmart.identity.states import InvitationState
 from agentmart.infra import clock, jobs, tenancy
 
 TEXT = """{greeting}
@@ -35,8 +34,7 @@ def _give_up(*, error: Exception, invitation_id: str) -> None:
 def send_invitation(*, invitation_id: str) -> None:
     """Send the mail of a pending invitation; sent twice it holds the same link."""
     with tenancy.as_system(services.SEND_JOB):
-        rows = Invitation.objects.select_related("customer", "project", "created_by")
-        invitation = rows.filter(pk=invitation_id, state=InvitationState.PENDING).first()
+        invitation = selectors.invitation_to_send(UUID(invitation_id))
     if invitation is None:
         return
     place = invitation.project.name if invitation.project else invitation.customer.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
 
-from agentmart.identity.models import Customer, Membership, Project
+from agentmart.identity import selectors
 from agentmart.infra.filters import FLAGS, BadFilter, Filter, Rows, read_uuids
 
 
@@ -36,8 +36,7 @@ def by_member(column: str, held: str) -> Filter:
     """Return a filter on rows where a person has a role; `held` is the membership's column that names the row."""
 
     def apply(rows: Rows, values: list[str]) -> Rows:
-        members = Membership.objects.filter(user_id__in=read_uuids(values))
-        return rows.filter(**{f"{column}__in": members.values(held)})
+        return rows.filter(**{f"{column}__in": selectors.places_of(read_uuids(values), held)})
 
     return Filter(apply, {"type": "string"}, "The uuid of a person with a role there; repeated: any of them.")
 
@@ -47,12 +46,9 @@ def by_place(held: str) -> Filter:
 
     The place is looked for among what the caller's tenants show: nobody learns who is in a foreign one.
     """
-    places = Customer.objects if held == "customer_id" else Project.objects
 
     def apply(rows: Rows, values: list[str]) -> Rows:
-        seen = places.filter(pk__in=read_uuids(values)).values("pk")
-        members = Membership.objects.filter(**{f"{held}__in": seen})
-        return rows.filter(pk__in=members.values("user_id"))
+        return rows.filter(pk__in=selectors.people_in(read_uuids(values), held))
 
     return Filter(apply, {"type": "string"}, "A uuid, or the object's URL or path; repeated: any of them.")
 
@@ -75,9 +71,6 @@ def by_member_of_project() -> Filter:
     """Return a filter on projects where a person has a role, in the project or its whole customer."""
 
     def apply(rows: Rows, values: list[str]) -> Rows:
-        members = Membership.objects.filter(user_id__in=read_uuids(values))
-        whole = members.filter(project=None).values("customer_id")
-        single = members.exclude(project=None).values("project_id")
-        return rows.filter(Q(customer_id__in=whole) | Q(pk__in=single))
+        return rows.filter(selectors.projects_of(read_uuids(values)))
 
     return Filter(apply, {"type": "string"}, "The uuid of a person with a role there; repeated: any of them.")

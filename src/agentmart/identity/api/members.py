@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentmart.identity import services
+from agentmart.identity import selectors, services
 from agentmart.identity.api.fields import RoleField
 from agentmart.identity.api.filters import by_full_name
 from agentmart.identity.models import Customer, Membership, Project, Role, User
@@ -192,7 +192,7 @@ class MembersViewSet(ApiViewSet):
     def list_users(self, request: Request, **kwargs: Any) -> Response:
         """List who has which role here."""
         where = self._place(self.see_members)
-        rows: QuerySet[Any] = Membership.objects.filter(services.in_force(self.now), **where)
+        rows: QuerySet[Any] = selectors.members_of(**where, now=self.now)
         for name, apply in PEOPLE.items():
             values = self.request.query_params.getlist(name)
             if values:
@@ -204,6 +204,6 @@ class MembersViewSet(ApiViewSet):
                 message = f"Select a valid choice. {value} is not one of the available choices."
                 raise serializers.ValidationError({"o": [message]})
             columns.append(f"-{column}" if value.startswith("-") else column)
-        page = self.page_of(rows.select_related("user", "created_by").order_by(*columns, "created", "id"))
+        page = self.page_of(rows.order_by(*columns, "created", "id"))
         shown = RoleRowSerializer(page, many=True, context=self.get_serializer_context())
         return self.get_paginated_response(shown.data)

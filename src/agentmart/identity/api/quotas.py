@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -54,15 +53,11 @@ class RoleSerializer(serializers.Serializer[Any]):
 class RoleViewSet(ApiViewSet):
     """The roles there are: fixed, each with a uuid that never changes."""
 
-    queryset = None
+    queryset = Quota.objects  # not read: roles are no rows
     serializer_class = RoleSerializer
     http_method_names = ("get", "head", "options")
     filters: dict[str, Any] = {}
     orderings: dict[str, str] = {}
-
-    def visible(self) -> QuerySet[Any]:
-        """Return nothing: roles are no rows."""
-        return Quota.objects.none()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the roles."""
