@@ -334,6 +334,18 @@ def test_an_order_that_is_executing_is_not_edited_or_deleted(world: World, sold:
     assert refusal(world.buyer.api.delete(path)) == (409, "wrong_state")
 
 
+def test_a_change_that_waits_is_edited_as_what_it_is(world: World, sold: dict[str, str]) -> None:
+    path = running(world, sold, limits={"seats": 4})
+    uuid = ok(world.buyer.api.post(f"{path}update_limits/", {"limits": {"seats": 6}}))["order_uuid"]
+    shown = ok(world.buyer.api.patch(f"{ORDERS}{uuid}/", {"limits": {"seats": 8}}))
+    assert (shown["limits"], shown["cost"], shown["activation_price"]) == ({"seats": 8}, "30.00", 0.0)
+    assert ok(world.buyer.api.get(path))["limits"] == {"seats": 4}
+    ok(world.buyer.api.post(f"{ORDERS}{uuid}/cancel/"), 202)
+    uuid = ok(world.buyer.api.post(f"{path}switch_plan/", {"plan": sold["large"]}))["order_uuid"]
+    refused = world.buyer.api.patch(f"{ORDERS}{uuid}/", {"limits": {"seats": 8}})
+    assert (refused.status_code, refused.json()) == (400, {"limits": ["This order is not about limits."]})
+
+
 def test_a_pending_order_is_deleted(world: World, sold: dict[str, str]) -> None:
     member = project_member(world)
     path = placed(world, sold, member)

@@ -16,7 +16,7 @@ from agentmart.ordering.models import Order
 from agentmart.ordering.services import checks
 from agentmart.ordering.services.place import price
 from agentmart.ordering.services.review import drop, may_decide_as_consumer, require_editable
-from agentmart.ordering.states import PENDING, TRANSITIONS, OrderState, OrderType
+from agentmart.ordering.states import PENDING, TRANSITIONS, Change, OrderState, OrderType
 from agentmart.resources import services as resources
 
 PRICES = ("cost", "fixed_price", "activation_price", "new_cost_estimate")
@@ -32,11 +32,9 @@ def edit_order(order: Order, changes: Mapping[str, Any], *, actor: Actor, now: d
     require_editable(order, actor=actor)
     values = {name: value for name, value in changes.items() if getattr(order, name) != value}
     if "limits" in values:
-        if order.type == OrderType.TERMINATE:
-            raise Invalid("An order that ends a resource has no limits.", field="limits")
-        values["limits"] = checks.checked_limits(order.offering, values["limits"], complete=True)
-    if "attributes" in values and order.type == OrderType.CREATE:
-        values["attributes"] = checks.checked_attributes(order.offering, values["attributes"])
+        values["limits"] = _checked_limits(order, values["limits"])
+    if "attributes" in values:
+        values["attributes"] = _checked_attributes(order, values["attributes"])
     if "start_date" in values:
         checks.require_future(values["start_date"], now=now)
     if not values:
@@ -57,6 +55,25 @@ def edit_order(order: Order, changes: Mapping[str, Any], *, actor: Actor, now: d
     _tell_resource(order, values, actor=actor, now=now)
     _ask_again(order, actor=actor, now=now)
     return order
+
+
+def _checked_limits(order: Order, limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the limits of an order that has some; raises Invalid."""
+    if order.type == OrderType.CREATE:
+        return checks.checked_limits(order.offering, limits, complete=True)
+    if order.subtype != Change.LIMITS:
+        raise Invalid("This order is not about limits.", field="limits")
+    checked = checks.checked_limits(order.offering, limits, complete=False)
+    return {**order.resource.limits, **checked}
+
+
+def _checked_attributes(order: Order, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an order says, or the options that it sets; raises Invalid."""
+    if order.type == OrderType.CREATE:
+        return checks.checked_attributes(order.offering, attributes)
+    if order.subtype == Change.OPTIONS:
+        return checks.checked_options(order.resource, attributes)
+    return dict(attributes)
 
 
 def _tell_resource(order: Order, values: Mapping[str, Any], *, actor: Actor, now: datetime) -> None:

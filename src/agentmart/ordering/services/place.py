@@ -9,6 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from agentmart.catalog.models import Offering, Plan
+from agentmart.catalog.pricing import ZERO
 from agentmart.catalog.services import require_orderable
 from agentmart.identity.models import Project, User
 from agentmart.identity.permissions import require
@@ -104,9 +105,10 @@ def price(order: Order, *, now: datetime) -> None:
     """Write what the order costs at today's prices into it: the full first period and what is due once."""
     cost = selectors.cost_today(order.plan, order.limits, today=now.date())
     order.currency = order.plan.currency if order.plan else ""
-    order.fixed_price, order.activation_price = cost.fixed, cost.activation
+    once = {OrderType.CREATE: cost.activation}.get(OrderType(order.type), ZERO)
+    order.fixed_price, order.activation_price = cost.fixed, once
     order.new_cost_estimate = cost.period
-    order.cost = cost.period + cost.activation
+    order.cost = cost.period + once
 
 
 def insert(order: Order, project: Project, *, actor: Actor, now: datetime) -> Order:
