@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no ty
     """Lets in active staff, and tells PostgreSQL that an operator asks before any row is read."""
 
     index_template = "web/admin_index.html"
+    index_title = "Everything"
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Return the view as a logged-in operator gets it: with the Actor, rendered in the request's transaction."""
@@ -92,6 +94,10 @@ class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no ty
         modules: list[Any] = super().get_app_list(request, app_label)
         for module in modules:
             module["name"] = ROOMS.get(module["app_label"], module["name"])
+            for model in module["models"]:
+                model["name"] = re.sub(
+                    r"(?<=[^aeiou])ys$", "ies", str(model["name"])
+                )  # Django adds an s alone
         order = {label: place for place, label in enumerate(ROOMS)}
         return sorted(modules, key=lambda module: order.get(module["app_label"], len(order)))
 
