@@ -1,4 +1,4 @@
-"""The catalogue's answers are what Waldur's own client reads, with everything optional empty, and with everything set."""
+"""The catalogue's answers are what Waldur's own client reads: bare ones, and ones with everything set."""
 
 from __future__ import annotations
 

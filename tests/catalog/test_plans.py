@@ -123,6 +123,17 @@ def test_plans_are_found_and_filtered(world: World, shop: Shop) -> None:
     assert ok(world.stranger.api.get(PLANS, offering_slug="helper"))[0]["resources_count"] == 0
 
 
+def test_ended_resources_are_not_counted_and_hide_no_others(shop: Shop) -> None:
+    with tenancy.as_system("test"):
+        ended = Plan.objects.get(pk=shop.sold["plan"]).resources.latest("created")
+        ended.state = "Terminated"
+        ended.save(update_fields=["state"])
+    shown = ok(shop.world.provider.api.get(f"{PLANS}{shop.sold['plan']}/"))
+    assert shown["resources_count"] == 1
+    offering = ok(shop.world.provider.api.get(f"{OFFERINGS}{shop.sold['offering']}/"))
+    assert (offering["plans"][0]["resources_count"], offering["total_customers"]) == (1, 1)
+
+
 # --- changing ---
 
 

@@ -114,11 +114,8 @@ def plan_row(plan: Plan) -> Row:
 
 def counted(plans: QuerySet[Any]) -> QuerySet[Any]:
     """Return plans with `resources_count`: the live resources under each that the reader may see."""
-    live = Plan.objects.filter(pk=OuterRef("pk")).exclude(resources__state="Terminated")
-    count = live.order_by().values("pk").annotate(total=Count("resources")).values("total")
-    rows: QuerySet[Any] = plans.annotate(
-        resources_count=Coalesce(Subquery(count), 0, output_field=IntegerField())
-    )
+    live = _counted(Plan, "resources", Count("pk"), ~Q(state="Terminated"))
+    rows: QuerySet[Any] = plans.annotate(resources_count=live)
     return rows
 
 
@@ -157,17 +154,19 @@ def listed(offerings: Any, actor: Actor) -> QuerySet[Offering]:
 def with_sums(offerings: Any) -> QuerySet[Offering]:
     """Return offerings with `order_count` and `total_customers`, as far as the reader may see orders and resources."""
     rows: QuerySet[Offering] = offerings.annotate(
-        order_count=_counted("orders", Count("pk")),
-        total_customers=_counted("resources", Count("customer_id", distinct=True), ~Q(state="Terminated")),
+        order_count=_counted(Offering, "orders", Count("pk")),
+        total_customers=_counted(
+            Offering, "resources", Count("customer_id", distinct=True), ~Q(state="Terminated")
+        ),
     )
     return rows
 
 
-def _counted(relation: str, count: Count, condition: Q | None = None) -> Coalesce:
-    """Return a count over what refers to an offering (the models stand above this module: by relation only)."""
-    model: Any = Offering._meta.get_field(relation).related_model
-    rows = model.objects.filter(condition or Q(), offering=OuterRef("pk")).order_by()
-    total = rows.values("offering").annotate(total=count).values("total")
+def _counted(owner: Any, relation: str, count: Count, condition: Q | None = None) -> Coalesce:
+    """Return a count over what refers to an owner (those models stand above this module: by relation only)."""
+    field: Any = owner._meta.get_field(relation)
+    rows = field.related_model.objects.filter(condition or Q(), **{field.remote_field.name: OuterRef("pk")})
+    total = rows.order_by().values(field.remote_field.name).annotate(total=count).values("total")
     return Coalesce(Subquery(total), 0, output_field=IntegerField())
 
 
