@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -290,6 +291,7 @@ def measure(port: int, tokens: dict[str, str]) -> None:
 
 def main() -> None:
     """Make a database, fill it, start one web worker, measure."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that server and database are stopped
     folder = Path(tempfile.mkdtemp(prefix="agentmart-bench-", dir="/tmp"))
     folder.chmod(0o711)
     command = [str(Path(sys.executable).with_name("agentmart")), "migrate", "--data-dir", str(folder)]
