@@ -75,7 +75,7 @@ class Things:
         self.by_folder["/api/marketplace-plans/"] = shop.sold["plan"]
         self.variables = {
             "key": shop.key.rstrip("/").rsplit("/", 1)[-1],
-            "plan": shop.sold["plan"],
+            "plan_uuid": shop.sold["plan"],
             "number": "1",
             "item": uuid4().hex,
             "payment": uuid4().hex,
