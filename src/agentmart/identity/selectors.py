@@ -44,8 +44,8 @@ def roles_of(user: User, *, now: datetime) -> QuerySet[Membership]:
 
 def places_of(people: Sequence[UUID], held: str) -> QuerySet[Membership, Any]:
     """Return the customers or projects (`held`: customer_id, project_id) where any of the people has a role."""
-    members: QuerySet[Membership, Membership] = Membership.objects.filter(user_id__in=people)
-    return members.values(held)
+    found: QuerySet[Membership, Any] = Membership.objects.filter(user_id__in=people).values(held)
+    return found
 
 
 def people_in(places: Sequence[UUID], held: str) -> QuerySet[Membership, Any]:
