@@ -70,22 +70,19 @@ def test_the_buyer_s_side_approves_and_rejects(party: Party) -> None:
     role = {"role": "PROJECT.MEMBER", "user": user.uuid.hex}
     party.staff("projects_add_user", party.project.uuid, body=role)
     pam = party.site.client(party.staff.ok("POST", f"/api/users/{user.uuid.hex}/refresh_token/")["token"])
-    rule = {"require_consumer_approval": True}  # whoever may approve for the buyer is not asked again
-    offering = party.offering(shared=True, plugin_options={"require_provider_approval": True, **rule})
+    offering = party.offering()
     orders = [party.order(offering, by=pam, name=f"Pam {number}") for number in range(2)]
-    if orders[0].state == PENDING_PROVIDER:
-        # a member's order of a shared offering needs no second person of the buyer (§4: they may place it)
-        orders = []
-    for order in orders:
-        assert order.state == OrderState.PENDING_CONSUMER
-    if orders:
-        assert party.stranger.refused("marketplace_orders_approve_by_consumer", orders[0].uuid) == 404
-        party.buyer("marketplace_orders_approve_by_consumer", orders[0].uuid)
-        assert state_of(party, orders[0]) == "pending-provider"
-        body = {"consumer_rejection_comment": "Too dear"}
-        party.buyer("marketplace_orders_reject_by_consumer", orders[1].uuid, body=body)
-        told = party.staff("marketplace_orders_retrieve", orders[1].uuid)
-        assert (told.state, told.consumer_rejection_comment) == (OrderState.REJECTED, "Too dear")
+    assert [order.state for order in orders] == [
+        OrderState.PENDING_CONSUMER
+    ] * 2  # who may not approve is asked for
+    assert party.stranger.refused("marketplace_orders_approve_by_consumer", orders[0].uuid) == 404
+    assert pam.refused("marketplace_orders_approve_by_consumer", orders[0].uuid) == 403
+    party.buyer("marketplace_orders_approve_by_consumer", orders[0].uuid)
+    assert state_of(party, orders[0]) == "pending-provider"
+    body = {"consumer_rejection_comment": "Too dear"}
+    party.buyer("marketplace_orders_reject_by_consumer", orders[1].uuid, body=body)
+    told = party.staff("marketplace_orders_retrieve", orders[1].uuid)
+    assert (told.state, told.consumer_rejection_comment) == (OrderState.REJECTED, "Too dear")
 
 
 def test_a_waiting_order_is_changed_rejected_canceled_or_deleted(party: Party) -> None:
@@ -128,16 +125,16 @@ def test_the_provider_says_how_an_order_ended(party: Party) -> None:
     offering = party.offering(type="Marketplace.Basic", components=PRICED)
     order = party.order(offering)
     party.provider("marketplace_orders_approve_by_provider", order.uuid, body={})
-    if state_of(party, order) == "executing":  # fulfilled by people, who say when it is done
-        assert party.buyer.refused("marketplace_orders_set_state_done", order.uuid) == 403
-        erred = {"error_message": "No machine left"}
-        party.provider("marketplace_orders_set_state_erred", order.uuid, body=erred)
-        told = party.staff("marketplace_orders_retrieve", order.uuid)
-        assert (told.state, told.error_message) == (OrderState.ERRED, "No machine left")
-        assert party.buyer.refused("marketplace_orders_retry", order.uuid) == 403
-        assert party.provider.answer("marketplace_orders_retry", order.uuid).status_code == 200
-        assert state_of(party, order) == "executing"
-        assert party.provider.answer("marketplace_orders_set_state_done", order.uuid).status_code == 200
+    assert state_of(party, order) == "executing"  # fulfilled by people, who say when it is done
+    assert party.buyer.refused("marketplace_orders_set_state_done", order.uuid) == 403
+    erred = {"error_message": "No machine left"}
+    party.provider("marketplace_orders_set_state_erred", order.uuid, body=erred)
+    told = party.staff("marketplace_orders_retrieve", order.uuid)
+    assert (told.state, told.error_message) == (OrderState.ERRED, "No machine left")
+    assert party.buyer.refused("marketplace_orders_retry", order.uuid) == 403
+    assert party.provider.answer("marketplace_orders_retry", order.uuid).status_code == 200
+    assert state_of(party, order) == "executing"
+    assert party.provider.answer("marketplace_orders_set_state_done", order.uuid).status_code == 200
     assert state_of(party, order) == "done"
     assert party.staff.refused("marketplace_orders_set_state_done", order.uuid) == 409
     resource = party.staff("marketplace_resources_retrieve", order.marketplace_resource_uuid)
