@@ -1,4 +1,4 @@
-"""REST: keys of an agent, the buyer's settings, blocking a customer."""
+"""REST: keys of an agent, the buyer's settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from rest_framework.response import Response
 from agentmart.access import services
 from agentmart.access.models import ApiKey
 from agentmart.contracts.keys import ENVIRONMENTS, SCOPES
-from agentmart.identity.api import CustomerViewSet as IdentityCustomerViewSet
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import ApiSerializer, HexUUIDField, parse_uuid
 from agentmart.kit.errors import NotFound
@@ -132,32 +131,3 @@ class KeyedAgentConfigViewSet(AgentConfigViewSet):
     def _key(self, key: ApiKey) -> dict[str, Any]:
         """Return a key as JSON."""
         return ApiKeySerializer(key, context=self.get_serializer_context()).data
-
-
-class BlockSerializer(serializers.Serializer[Any]):
-    """Why a customer is blocked."""
-
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
-
-
-class CustomerViewSet(IdentityCustomerViewSet):
-    """Customers, with blocking (which reaches their keys)."""
-
-    @action(detail=True, methods=["post"])
-    def block(self, request: Request, **kwargs: Any) -> Response:
-        """Block: nothing new, no calls; nothing is lost."""
-        return self._set_blocked(True)
-
-    @action(detail=True, methods=["post"])
-    def unblock(self, request: Request, **kwargs: Any) -> Response:
-        """Undo a block."""
-        return self._set_blocked(False)
-
-    def _set_blocked(self, blocked: bool) -> Response:
-        """Change and answer."""
-        customer = self.get_object()
-        require(self.actor, "customer.block", customer_id=customer.id)
-        reason = self.body(BlockSerializer).get("reason", "")
-        customer = services.set_blocked(customer, blocked, reason=reason, actor=self.actor, now=self.now)
-        word = "blocked" if blocked else "not blocked"
-        return Response({"detail": f"{customer.name} is {word}.", "blocked": customer.blocked})
