@@ -127,6 +127,7 @@ def test_the_provider_says_how_an_order_ended(party: Party) -> None:
     party.provider("marketplace_orders_approve_by_provider", order.uuid, body={})
     assert state_of(party, order) == "executing"  # fulfilled by people, who say when it is done
     assert party.buyer.refused("marketplace_orders_set_state_done", order.uuid) == 403
+    party.provider("marketplace_orders_set_backend_id", order.uuid, body={"backend_id": "half-made"})
     erred = {"error_message": "No machine left"}
     party.provider("marketplace_orders_set_state_erred", order.uuid, body=erred)
     told = party.staff("marketplace_orders_retrieve", order.uuid)

@@ -262,7 +262,7 @@ def test_a_creation_that_failed_can_be_ended_instead_of_retried(
 ) -> None:
     path = order(world, sold)
     ok(world.provider.api.post(f"{path}approve/"))
-    runtime.fail_next("bad_flow", "It cannot be built.")
+    runtime.fail_next("timeout", "It took too long.")
     run_order_jobs()
     resource = f"{RESOURCES}{ok(world.buyer.api.get(path))['marketplace_resource_uuid']}/"
     assert ok(world.buyer.api.get(resource))["state"] == "Erred"

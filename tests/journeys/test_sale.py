@@ -226,6 +226,23 @@ def test_a_failing_runtime_gives_an_erred_order_with_a_sentence(
         "erred",
         "Component X of node Y is not available in this runtime.",
     )
-    assert world.provider.api.post(f"/api/marketplace-orders/{placed['uuid']}/retry/").status_code == 200
+    resource = f"/api/marketplace-resources/{shown['marketplace_resource_uuid']}/"
+    assert world.buyer.api.get(resource).json()["state"] == "Terminated"
+    assert world.provider.api.post(f"/api/marketplace-orders/{placed['uuid']}/retry/").status_code == 409
+
+
+def test_an_order_that_the_runtime_may_have_carried_out_is_retried(
+    world: World, echo_flow: dict[str, Any], fake: Any
+) -> None:
+    placed = order(world, publish(world, echo_flow)).json()
+    path = f"/api/marketplace-orders/{placed['uuid']}/"
+    fake.fail_next("timeout", "The runtime did not answer in time.")
+    world.provider.api.post(f"{path}approve/")
     run_order_jobs()
-    assert world.buyer.api.get(f"/api/marketplace-orders/{placed['uuid']}/").json()["state"] == "done"
+    shown = world.buyer.api.get(path).json()
+    resource = f"/api/marketplace-resources/{shown['marketplace_resource_uuid']}/"
+    assert (shown["state"], world.buyer.api.get(resource).json()["state"]) == ("erred", "Erred")
+    assert world.provider.api.post(f"{path}retry/").status_code == 200
+    run_order_jobs()
+    assert world.buyer.api.get(path).json()["state"] == "done"
+    assert world.buyer.api.get(resource).json()["state"] == "OK"

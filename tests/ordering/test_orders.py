@@ -29,6 +29,7 @@ from waldur_api_client.models.resource_o_enum import ResourceOEnum
 from waldur_api_client.models.resource_plan_period import ResourcePlanPeriod
 
 from agentmart.identity.models import Quota, Role
+from agentmart.identity.quotas import RESOURCES as RESOURCE_QUOTA
 from agentmart.infra import clock, tenancy
 from agentmart.infra.jobs import is_alive
 from agentmart.ordering import services, tasks
@@ -396,12 +397,43 @@ def test_an_erred_order_is_begun_again(world: World, sold: dict[str, str]) -> No
     for action in ("set_state_erred", "set_state_done", "set_backend_id", "set_provider_info", "retry"):
         assert world.buyer.api.post(f"{path}{action}/").status_code == 403
         assert world.stranger.api.post(f"{path}{action}/").status_code == 404
+    ok(world.provider.api.post(f"{path}set_backend_id/", {"backend_id": "half-made"}))
     ok(world.provider.api.post(f"{path}set_state_erred/"))
     shown = ok(world.buyer.api.get(path))
     assert (shown["state"], shown["error_message"]) == ("erred", "The provider could not carry it out.")
+    resource = f"{RESOURCES}{shown['marketplace_resource_uuid']}/"
+    assert ok(world.buyer.api.get(resource))["state"] == "Erred"
     assert ok(world.provider.api.post(f"{path}set_state_executing/"))["state"] == "executing"
     ok(world.provider.api.post(f"{path}set_state_done/"))
     assert ok(world.buyer.api.get(path))["state"] == "done"
+
+
+def test_a_creation_of_which_nothing_stands_ends_its_resource(world: World, sold: dict[str, str]) -> None:
+    path = placed(world, sold)
+    ok(world.provider.api.post(f"{path}approve/"))
+    ok(world.provider.api.post(f"{path}set_state_erred/", {"error_message": "No machine left"}))
+    shown = ok(world.buyer.api.get(path))
+    assert (shown["state"], shown["error_message"]) == ("erred", "No machine left")
+    resource = ok(world.buyer.api.get(f"{RESOURCES}{shown['marketplace_resource_uuid']}/"))
+    assert (resource["state"], resource["error_message"]) == ("Terminated", "No machine left")
+    with tenancy.as_system("test"):
+        quota = Quota.objects.get(customer=world.buyer.customer, name=RESOURCE_QUOTA)
+        assert quota.usage == 0
+    assert refusal(world.provider.api.post(f"{path}retry/")) == (409, "wrong_state")
+    assert ok(world.buyer.api.get(path))["state"] == "erred"
+    placed(world, sold)  # the same name is free again
+
+
+def test_a_retry_that_meets_an_open_order_of_the_same_name_is_refused(
+    world: World, sold: dict[str, str]
+) -> None:
+    path = placed(world, sold)
+    ok(world.provider.api.post(f"{path}approve/"))
+    ok(world.provider.api.post(f"{path}set_backend_id/", {"backend_id": "half-made"}))
+    ok(world.provider.api.post(f"{path}set_state_erred/"))
+    placed(world, sold)
+    assert refusal(world.provider.api.post(f"{path}retry/")) == (409, "open_order_exists")
+    assert ok(world.buyer.api.get(path))["state"] == "erred"
 
 
 def test_both_sides_leave_word(world: World, sold: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support.desk import ask, customer_member, desk, placed, project_member
+from tests.support.desk import ask, customer_member, desk, placed, project_member, running
 from tests.support.flows import echo_flow
 from tests.support.market import ORDERS, RESOURCES, agent, ok, order_body, publish, run_order_jobs
 from tests.support.world import Api, World
@@ -229,6 +229,71 @@ def test_a_waiting_order_of_an_agent_begins_by_itself(world: World, runtime: Any
     assert state(world.buyer.api, path) == "executing"
     assert run_order_jobs() == 1
     assert state(world.buyer.api, path) == "done"
+
+
+def project_path(world: World) -> str:
+    assert world.buyer.project is not None
+    return f"/api/projects/{world.buyer.project.uuid}/"
+
+
+def test_an_order_waits_for_its_project_s_first_day_then_for_its_own(
+    world: World, sold: dict[str, str]
+) -> None:
+    now = clock.now()
+    today = now.date()
+    ok(world.buyer.api.patch(project_path(world), {"start_date": (today + timedelta(days=2)).isoformat()}))
+    path = placed(world, sold, start_date=(today + timedelta(days=4)).isoformat())
+    assert state(world.buyer.api, path) == "pending-project"
+    assert resource_of(world, path)["state"] == "Creating"
+    waiting = ok(world.buyer.api.get(ORDERS, state="pending project"))
+    assert [f"{ORDERS}{row['uuid']}/" for row in waiting] == [path]
+    assert [row["uuid"] for row in ok(world.buyer.api.get(ORDERS, state="pending approval"))] == [
+        waiting[0]["uuid"]
+    ]
+    assert world.provider.api.post(f"{path}approve/").status_code == 409
+    for days, released, after in (
+        (1, 0, "pending-project"),
+        (2, 1, "pending-start-date"),
+        (3, 0, "pending-start-date"),
+        (4, 1, "pending-provider"),
+    ):
+        assert services.release_waiting("test", now=now + timedelta(days=days)) == released
+        assert state(world.buyer.api, path) == after
+
+
+def test_a_project_that_has_begun_holds_no_order_up(world: World, sold: dict[str, str]) -> None:
+    ok(world.buyer.api.patch(project_path(world), {"start_date": clock.now().date().isoformat()}))
+    assert state(world.buyer.api, placed(world, sold)) == "pending-provider"
+
+
+def test_an_order_that_waits_for_its_project_is_withdrawn(world: World, sold: dict[str, str]) -> None:
+    tomorrow = clock.now() + timedelta(days=1)
+    ok(world.buyer.api.patch(project_path(world), {"start_date": tomorrow.date().isoformat()}))
+    path = placed(world, sold)
+    ok(world.buyer.api.post(f"{path}cancel/"), 202)
+    assert (state(world.buyer.api, path), resource_of(world, path)["state"]) == ("canceled", "Terminated")
+    assert services.release_waiting("test", now=tomorrow) == 0
+
+
+def test_after_its_project_s_last_day_a_resource_is_ended_by_order(
+    world: World, sold: dict[str, str]
+) -> None:
+    path = running(world, sold)
+    later = running(world, sold, attributes={"name": "With a last day of its own"})
+    now = clock.now()
+    own = (now + timedelta(days=9)).date().isoformat()
+    ok(world.buyer.api.patch(later, {"end_date": own}))
+    ok(world.buyer.api.patch(project_path(world), {"end_date": (now + timedelta(days=1)).date().isoformat()}))
+    assert services.order_ends_that_are_due("test", now=now) == 0
+    assert services.order_ends_that_are_due("test", now=now + timedelta(days=1)) == 0  # inclusive
+    assert [state(world.buyer.api, each) for each in (path, later)] == ["OK", "OK"]
+    assert services.order_ends_that_are_due("test", now=now + timedelta(days=2)) == 2
+    orders = ok(world.buyer.api.get(ORDERS, type="Terminate"))
+    assert [(row["state"], row["termination_comment"]) for row in orders] == [
+        ("executing", "The end date has passed.")
+    ] * 2
+    assert [state(world.buyer.api, each) for each in (path, later)] == ["Terminating", "Terminating"]
+    assert services.order_ends_that_are_due("test", now=now + timedelta(days=3)) == 0
 
 
 def test_a_blocked_buyer_s_waiting_order_goes_on_waiting(world: World, sold: dict[str, str]) -> None:

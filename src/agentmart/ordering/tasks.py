@@ -14,6 +14,8 @@ CLEAN_UP = "ordering.clean_up"
 RELEASE = "ordering.release_waiting"
 ENDS = "ordering.order_ends"
 SWEEP = "ordering.sweep_stuck"
+REFUSED = frozenset({"bad_flow", "refused"})
+"""Failures by which a runtime says that it took nothing."""
 
 
 def _give_up(*, error: Exception, order_id: str) -> None:
@@ -26,6 +28,7 @@ def _give_up(*, error: Exception, order_id: str) -> None:
             actor=actor,
             now=clock.now(),
             traceback=f"{type(error).__name__}: {error}"[:2000],
+            nothing_stands=isinstance(error, RuntimeFailure) and error.code in REFUSED,
         )
 
 
@@ -62,11 +65,11 @@ def _at_runtime(kind: str, deployment: Deployment | None, deployment_id: str) ->
 
 @jobs.job(CLEAN_UP, attempts=8, wait_seconds=2)
 def clean_up(*, order_id: str) -> None:
-    """Remove what a withdrawn order may have deployed; it runs after that order's own job."""
+    """Remove what a withdrawn or failed order may have deployed; it runs after that order's own job."""
     with tenancy.as_system(CLEAN_UP):
         order = services.load(order_id)
         kind, deployment_id = order.resource.runtime, order.resource.deployment_id
-        if order.state != OrderState.CANCELED or not kind:
+        if order.state not in (OrderState.CANCELED, OrderState.ERRED) or not kind:
             return
     runtime.remove(kind, deployment_id)
 

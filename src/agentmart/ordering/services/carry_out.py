@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from agentmart.access.services import publish_grants
 from agentmart.identity.permissions import require
@@ -96,11 +96,26 @@ def _apply(order: Order, *, actor: Actor, now: datetime) -> None:
 
 
 @transaction.atomic
-def fail_order(order: Order, message: str, *, actor: Actor, now: datetime, traceback: str = "") -> Order:
-    """Note why the order's work failed, in a sentence; it can be retried. A change that failed changes nothing."""
+def fail_order(
+    order: Order,
+    message: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    traceback: str = "",
+    nothing_stands: bool = False,
+) -> Order:
+    """Note why the order's work failed, in a sentence; it can be retried. A change that failed changes nothing.
+
+    `nothing_stands`: of a resource that was to be created, nothing exists outside; it ends, and so no retry.
+    """
     if order.state != OrderState.EXECUTING:
         return order
-    if order.type == OrderType.UPDATE:
+    if nothing_stands and order.type == OrderType.CREATE:
+        resources.drop_resource(order.resource, message, actor=actor, now=now)
+        if order.resource.runtime:  # an earlier try may have left something
+            jobs.enqueue(CLEAN_UP_JOB, lock=lock_of(order), order_id=str(order.id))
+    elif order.type == OrderType.UPDATE:
         resources.end_update(order.resource, actor=actor, now=now)
     elif order.resource.state not in (ResourceState.ERRED, ResourceState.TERMINATED):
         resources.fail_resource(order.resource, message, actor=actor, now=now)
@@ -133,17 +148,23 @@ def retry_order(order: Order, *, actor: Actor, now: datetime) -> Order:
         raise wrong_state(order.state, OrderState.ERRED)
     if Order.objects.filter(resource_id=order.resource_id, state__in=OPEN).exists():
         raise OpenOrderExists(f"Another order for {order.resource_name} is open; wait for it.")
-    transitions.move(
-        order,
-        OrderState.EXECUTING,
-        transitions=TRANSITIONS,
-        actor=actor,
-        now=now,
-        action="order.retried",
-        error_message="",
-        error_traceback="",
-        executing_since=now,
-    )
+    try:
+        with transaction.atomic():
+            transitions.move(
+                order,
+                OrderState.EXECUTING,
+                transitions=TRANSITIONS,
+                actor=actor,
+                now=now,
+                action="order.retried",
+                error_message="",
+                error_traceback="",
+                executing_since=now,
+            )
+    except IntegrityError as error:
+        if "one_open" not in str(error):
+            raise
+        raise OpenOrderExists(f"An order for another {order.resource_name} is open; wait for it.") from None
     if order.type != OrderType.UPDATE:
         creating = order.type != OrderType.TERMINATE
         resources.resume_resource(order.resource, creating=creating, actor=actor, now=now)
@@ -179,7 +200,10 @@ def set_done(order: Order, *, actor: Actor, now: datetime) -> Order:
 
 @transaction.atomic
 def set_erred(order: Order, message: str, *, actor: Actor, now: datetime, traceback: str = "") -> Order:
-    """Note, on the provider's word, that an executing order's work failed."""
+    """Note, on the provider's word, that an executing order's work failed.
+
+    What was to be created ends, unless the provider had named it in its own system (`set_backend_id`).
+    """
     _require_provider(actor, order)
     if order.state != OrderState.EXECUTING:
         raise wrong_state(order.state, OrderState.EXECUTING)
@@ -193,6 +217,7 @@ def set_erred(order: Order, message: str, *, actor: Actor, now: datetime, traceb
             actor=actor,
             now=now,
             traceback=traceback,
+            nothing_stands=locked.fulfilled_outside and not (locked.backend_id or locked.resource.backend_id),
         )
         publish_grants(Resource.objects.filter(pk=order.resource_id))
     return failed

@@ -13,6 +13,7 @@ from agentmart.catalog.pricing import ZERO
 from agentmart.catalog.services import require_orderable
 from agentmart.identity.models import Project, User
 from agentmart.identity.permissions import require
+from agentmart.identity.services import lock_project
 from agentmart.infra import audit, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.ordering import selectors
@@ -46,12 +47,13 @@ def place_order(
 ) -> Order:
     """Order an offering for a project; the resource is born with the order and does nothing yet.
 
-    Raises Forbidden, CustomerBlocked, QuotaExceeded, Conflict not_orderable, capacity_reached or
+    Raises Forbidden, CustomerBlocked, QuotaExceeded, Conflict project_deleted, not_orderable, capacity_reached or
     open_order_exists (409), Invalid for a plan of another offering, a limit that it does not have, terms not
     accepted. Placing is the buyer's approval where the actor may give it; the provider's may be still to come.
     """
     require(actor, "order.place", customer_id=project.customer_id, project_id=project.id)
     checks.hold_unblocked(project.customer_id)
+    lock_project(project.id)  # or it could be deleted under the order
     chosen = checks.chosen_plan(offering, plan)
     require_orderable(offering, chosen)
     checks.require_terms(offering, accepting_terms)

@@ -142,9 +142,17 @@ def revive_resource(resource: Resource, *, actor: Actor, now: datetime) -> Resou
 
 
 @transaction.atomic
-def drop_resource(resource: Resource, *, actor: Actor, now: datetime) -> Resource:
-    """End a resource that never ran (its order was rejected or canceled)."""
-    _move(resource, ResourceState.TERMINATED, "resource.dropped", actor=actor, now=now, terminated_at=now)
+def drop_resource(resource: Resource, message: str = "", *, actor: Actor, now: datetime) -> Resource:
+    """End a resource that never ran: its order was rejected, canceled, or failed (`message` says why)."""
+    _move(
+        resource,
+        ResourceState.TERMINATED,
+        "resource.dropped",
+        actor=actor,
+        now=now,
+        terminated_at=now,
+        error_message=message[:500],
+    )
     quotas.release(resource.customer_id, quotas.RESOURCES, now=now)
     return resource
 
