@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "agentmart.web.middleware.RequestContextMiddleware",
+    "agentmart.web.middleware.WrongTokensMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -120,7 +121,9 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 # Behind an ingress that ends TLS the browser's origin is https, the request that arrives here is not.
-CSRF_TRUSTED_ORIGINS = [f"https://{'*' * host.startswith('.')}{host}" for host in ALLOWED_HOSTS if host != "*"]
+CSRF_TRUSTED_ORIGINS = [
+    f"https://{'*' * host.startswith('.')}{host}" for host in ALLOWED_HOSTS if host != "*"
+]
 UNFOLD = {
     "SITE_TITLE": "Agentmart",
     "SITE_HEADER": "Agentmart",
@@ -135,7 +138,7 @@ REST_FRAMEWORK = {
         "agentmart.identity.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["agentmart.infra.permissions.LoggedIn"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["agentmart.infra.renderers.JsonRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "agentmart.infra.parsers.JsonParser",
         "rest_framework.parsers.FormParser",

@@ -128,6 +128,23 @@ class IdempotentAnswer(models.Model):
         return f"{self.path} {self.status or 'running'}"
 
 
+class LoginAttempts(models.Model):
+    """How often somebody (a hash of address and name) tried to log in within one minute."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    who_sha256 = models.BinaryField(max_length=32)
+    minute = models.DateTimeField(db_index=True)
+    attempts = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "infra_login_attempts"
+        verbose_name_plural = "login attempts"
+        constraints = (models.UniqueConstraint(fields=["who_sha256", "minute"], name="login_attempts_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.attempts} at {self.minute:%Y-%m-%d %H:%M}"
+
+
 def snapshot(row: models.Model, *fields: str) -> dict[str, Any]:
     """Return the named fields of a row as JSON-ready values."""
     values = {name: getattr(row, name) for name in fields}

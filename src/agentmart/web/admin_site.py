@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,8 +13,11 @@ from django.template.response import SimpleTemplateResponse, TemplateResponse
 from unfold.sites import UnfoldAdminSite
 
 from agentmart.identity import selectors
-from agentmart.infra import audit, clock, tenancy
+from agentmart.identity.models import User
+from agentmart.infra import audit, clock, tenancy, throttle
+from agentmart.infra.actors import ANONYMOUS
 from agentmart.infra.models import AuditEntry
+from agentmart.web.middleware import address_of, too_many_logins
 
 ROOMS = {
     "identity": "People",
@@ -67,16 +72,28 @@ class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no ty
         return super().admin_view(as_operator, cacheable)  # type: ignore[no-any-return]
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Let a person in by name and password.
+        """Let a person in by name and password; too many wrong ones of a name in a minute are refused (429).
 
         Nobody is known until the end, so the system reads and stamps the person's row (last login, renewed hash).
         """
+        if request.method != "POST":
+            with tenancy.elevated():
+                return super().login(request, extra_context)  # type: ignore[no-any-return]
+        # As the form reads it, or one name spelt in many ways could be tried without end.
+        now, name = clock.now(), unicodedata.normalize("NFKC", request.POST.get("username", "")).strip()
+        who = ("password", address_of(request), name.casefold())
+        wait = throttle.attempt(*who, most=throttle.MOST_PASSWORDS, now=now)
+        if wait:
+            return too_many_logins(wait)
         known = request.user.pk
         with tenancy.elevated():
             answer: HttpResponse = super().login(request, extra_context)
             user: Any = request.user
+            if answer.status_code == 302:
+                throttle.forgive(*who, now=now)
+            else:
+                _note_refusal(name, now=now)
             if user.is_authenticated and user.pk != known:
-                now = clock.now()
                 audit.record("user.logged_in", user, actor=selectors.actor_of(user, now=now), now=now)
         return answer
 
@@ -127,3 +144,13 @@ class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no ty
         context = {**(extra_context or {}), "lately": lately}
         answer: TemplateResponse = super().index(request, context)
         return answer
+
+
+def _note_refusal(name: str, *, now: datetime) -> None:
+    """Write into the audit log that somebody tried to log in as this person.
+
+    A name that nobody has is not kept: it may be a password, typed into the wrong field.
+    """
+    tried = User.objects.filter(username=name.replace("\x00", "")).first()
+    if tried is not None:
+        audit.record("user.login_refused", tried, actor=ANONYMOUS, now=now)

@@ -1,4 +1,5 @@
-"""Gives every request an id and one log line, bounds its body, and makes the trailing slash of addresses optional."""
+"""What happens around every request: its id and log line, the bound of its body, a limit to wrong tokens, and
+addresses that may lack the trailing slash."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from agentmart.infra import clock, throttle
 from agentmart.kit.logs import request_id_var
 
 logger = logging.getLogger("agentmart.web")
@@ -70,3 +72,37 @@ class RequestContextMiddleware:
             return response
         finally:
             request_id_var.reset(token)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address that the request came from; a header that the caller could write is not believed."""
+    return str(request.META.get("REMOTE_ADDR") or "")
+
+
+def too_many_logins(wait: int) -> HttpResponse:
+    """Return the refusal of somebody who tried too often; `wait` in seconds."""
+    body = {
+        "detail": f"Too many attempts to log in; try again in {wait} seconds.",
+        "code": "too_many_logins",
+        "extra": {"retry_after": wait},
+    }
+    return JsonResponse(body, status=429, headers={"Retry-After": str(wait)})
+
+
+class WrongTokensMiddleware:
+    """Counts refused tokens by address, outside of the request's transaction, which the refusal has undone.
+
+    A token that is right is never refused, however many wrong ones its neighbours send.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer 429 in place of the 401 of who sent too many wrong tokens in this minute."""
+        response = self.get_response(request)
+        if response.status_code != 401 or "Authorization" not in request.headers:
+            return response
+        most = throttle.MOST_TOKENS
+        wait = throttle.attempt("token", address_of(request), most=most, now=clock.now())
+        return too_many_logins(wait) if wait else response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerView
 
@@ -91,8 +92,12 @@ router.register("audit-log", AuditLogViewSet, basename="audit-log")
 router.register("events", EventViewSet, basename="event")
 
 
+@csrf_exempt
 def health(request: HttpRequest) -> JsonResponse:
-    """Say that this process answers."""
+    """Say that this process answers; 405 for anything but a question."""
+    if request.method not in ("GET", "HEAD"):
+        body = {"detail": f'Method "{request.method}" not allowed.', "code": "method_not_allowed"}
+        return JsonResponse(body, status=405, headers={"Allow": "GET, HEAD"})
     return JsonResponse({"status": "ok"})
 
 
