@@ -373,3 +373,28 @@ def test_people_with_any_role_see_the_customer_and_its_counts(world: World, path
     colleague = member(world.buyer.customer, Role.PROJECT_MEMBER, world.buyer.project)
     shown = ok(colleague.get(path))
     assert (shown["projects_count"], shown["users_count"]) == (1, 2)
+
+
+def test_an_archived_customer_begins_nothing_new_and_what_it_has_goes_on(shop: Shop) -> None:
+    world = shop.world
+    assert world.buyer.project is not None
+    ok(world.operator.api.patch(shop.customer, {"archived": True}))
+    body = {"offering": shop.sold["offering"], "plan": shop.sold["plan"], "project": world.buyer.project.uuid}
+    customer = shop.shown()["uuid"]
+    person = {"user": world.buyer.user.uuid, "role": "CUSTOMER.MANAGER"}
+    for path, sent in (
+        ("/api/marketplace-orders/", body),
+        ("/api/projects/", {"name": "New", "customer": customer}),
+        (f"{shop.customer}add_user/", person),
+        (f"{shop.config}api-keys/", {"name": "New"}),
+    ):
+        answer = world.buyer.api.post(path, sent)
+        assert (answer.status_code, answer.json()["code"]) == (409, "customer_archived"), path
+    answer = world.provider.api.post(f"{shop.order}approve/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "customer_archived")
+    assert ok(world.buyer.api.get(shop.resource))["state"] == "OK"
+    with tenancy.as_system("test"):
+        assert {grant.state for grant in GrantRow.objects.all()} == {"active"}
+    ok(world.buyer.api.post(f"{shop.resource}terminate/"))
+    ok(world.operator.api.patch(shop.customer, {"archived": False}))
+    ok(world.provider.api.post(f"{shop.order}approve/"))

@@ -277,3 +277,21 @@ def test_install_and_staff_can_be_repeated(world: World) -> None:
     assert (user.id, token != newer) == (again.id, True)
     assert Api(token).get("/api/users/me/").status_code == 401
     assert ok(Api(newer).get("/api/users/me/"))["is_staff"] is True
+
+
+def test_nobody_learns_by_renaming_which_names_are_taken(world: World) -> None:
+    path = f"/api/users/{world.stranger.user.uuid}/"
+    for name in ("boris", "nobody-has-this-one", "not a name"):
+        answer = world.stranger.api.patch(path, {"username": name})
+        assert (answer.status_code, answer.json()["extra"]) == (403, {"operation": "user.write"})
+    ok(world.stranger.api.patch(path, {"username": "sam"}))
+    assert world.operator.api.patch(path, {"username": "boris"}).status_code == 400
+
+
+def test_a_person_whom_other_rows_need_is_not_deleted(world: World) -> None:
+    ok(world.stranger.api.post("/api/support-issues/", {"summary": "Help"}), 201)
+    path = f"/api/users/{world.stranger.user.uuid}/"
+    answer = world.operator.api.delete(path)
+    assert (answer.status_code, answer.json()["code"]) == (409, "has_dependents")
+    assert answer.json()["extra"] == {"dependents": {"issues": 1}}
+    assert len(ok(world.stranger.api.get("/api/users/me/"))["permissions"]) == 1

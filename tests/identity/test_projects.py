@@ -10,8 +10,11 @@ from tests.support.market import member, ok, operator, run_order_jobs
 from tests.support.shop import Shop
 from tests.support.world import NOW, Api, World
 
+from agentmart.access import tenants
+from agentmart.identity import services
 from agentmart.identity.models import Membership, Project, Quota, Role
 from agentmart.infra import clock, tenancy
+from agentmart.kit.errors import Conflict
 
 pytestmark = pytest.mark.django_db
 
@@ -250,3 +253,30 @@ def test_people_of_one_project_see_that_one(world: World) -> None:
     assert names(colleague) == ["New"]
     assert world.buyer.project is not None
     assert colleague.get(f"{PROJECTS}{world.buyer.project.uuid}/").status_code == 404
+
+
+def test_nobody_joins_a_project_that_was_deleted_meanwhile(world: World) -> None:
+    project = world.buyer.project
+    assert project is not None
+    with tenancy.as_system("test") as actor:
+        Project.objects.filter(pk=project.pk).update(removed_at=NOW)
+        with pytest.raises(Conflict) as refused:
+            services.add_member(
+                actor=actor,
+                now=NOW,
+                user=world.stranger.user,
+                role=Role.PROJECT_MEMBER,
+                customer=project.customer,
+                project=project,
+            )
+        assert not Membership.objects.filter(project=project).exists()
+    assert refused.value.code == "project_deleted"
+
+
+def test_a_hidden_project_does_not_count(world: World) -> None:
+    project = world.buyer.project
+    assert project is not None
+    with tenancy.as_system("test"):
+        Project.objects.filter(pk=project.pk).update(removed_at=NOW)
+        tenants.recount(project.customer_id, now=NOW)
+        assert Quota.objects.get(customer=project.customer_id, name="nc_project_count").usage == 0

@@ -13,11 +13,12 @@ from tests.support.world import NOW, World, make_world
 
 from agentmart.access import tasks as access_tasks
 from agentmart.access import tenants
+from agentmart.access.models import ApiKey
 from agentmart.config.database import DatabaseUrls
 from agentmart.identity import quotas
 from agentmart.identity import services as identity
 from agentmart.identity.models import Customer, Membership, Quota, Role
-from agentmart.infra import tenancy
+from agentmart.infra import clock, tenancy
 
 
 def usage(customer_id: UUID) -> dict[str, int]:
@@ -93,6 +94,25 @@ def test_keys_and_agents_count(shop: Shop) -> None:
     limit(provider, nc_agent_count=1)
     refused = shop.world.provider.api.post("/api/site-agent/provider-agents/", {"name": "A"})
     assert (refused.status_code, refused.json()["code"]) == (409, "quota_exceeded")
+
+
+@pytest.mark.django_db
+def test_an_expired_key_makes_room(shop: Shop) -> None:
+    buyer, api = shop.world.buyer.customer, shop.world.buyer.api
+    assert buyer is not None
+    limit(buyer, nc_api_key_count=1)
+    assert api.post(f"{shop.config}api-keys/", {"name": "K"}).status_code == 409
+    with tenancy.as_system("test"):
+        ApiKey.objects.update(expires_at=clock.now())
+    ok(api.post(f"{shop.config}api-keys/", {"name": "K"}), 201)
+    assert usage(buyer.id)["nc_api_key_count"] == 1
+    ok(api.delete(shop.key), 204)  # the expired one: its end frees nothing more
+    assert usage(buyer.id)["nc_api_key_count"] == 1
+    assert ok(api.get(f"{shop.config}api-keys/"))[-1]["state"] == "revoked"
+    with tenancy.as_system("test"):
+        ApiKey.objects.filter(revoked_at=None).update(expires_at=clock.now())
+        tenants.recount(buyer.id, now=clock.now())
+    assert usage(buyer.id)["nc_api_key_count"] == 0
 
 
 @pytest.mark.django_db

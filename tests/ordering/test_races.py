@@ -10,7 +10,7 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.support.desk import ask, desk, placed, running
 from tests.support.flows import echo_flow
-from tests.support.market import ORDERS, RESOURCES, agent, buy, ok, order, publish
+from tests.support.market import ORDERS, RESOURCES, agent, buy, ok, order, order_body, publish
 from tests.support.racing import race
 from tests.support.runtime import RememberingRuntime
 from tests.support.world import World, make_world
@@ -119,3 +119,24 @@ def test_a_deletion_and_an_approval_exclude_each_other(cast: World) -> None:
     found = race([lambda: cast.buyer.api.delete(path), lambda: cast.provider.api.post(f"{path}approve/")] * 4)
     assert {answer.status_code for answer in found} <= {200, 204, 404, 409}
     assert sum(answer.status_code in (200, 204) for answer in found) == 1
+
+
+def test_a_project_is_deleted_or_ordered_for_never_both(cast: World) -> None:
+    assert cast.buyer.customer is not None
+    sold = publish(cast, agent(cast, echo_flow()))
+    for number in range(4):
+        body = {"name": f"P{number}", "customer": cast.buyer.customer.uuid}
+        project = ok(cast.buyer.api.post("/api/projects/", body), 201)
+        wanted = order_body(cast, sold, project=project["uuid"])
+        tasks = [lambda: cast.buyer.api.post(ORDERS, wanted)] * 4  # noqa: B023 - called within the round
+        tasks += [lambda: cast.buyer.api.delete(f"/api/projects/{project['uuid']}/")] * 4  # noqa: B023
+        found = race(tasks)
+        ordered = {answer.status_code for answer in found[:4]}
+        deleted = sorted(answer.status_code for answer in found[4:])
+        if 204 in deleted:
+            assert deleted.count(204) == 1 and ordered <= {400, 409}, (ordered, deleted)
+        else:
+            assert ordered == {201} and set(deleted) == {409}, (ordered, deleted)
+        with tenancy.as_system("test"):
+            live = Resource.objects.filter(project__removed_at__isnull=False).exclude(state="Terminated")
+            assert not live.exists()

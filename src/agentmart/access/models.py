@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
+from django.db.models import Q
 
 from agentmart.contracts.grants import GrantState
 from agentmart.infra.models import BaseModel, ScopedQuerySet
@@ -10,6 +13,10 @@ from agentmart.infra.models import BaseModel, ScopedQuerySet
 
 class ApiKeyQuerySet(ScopedQuerySet["ApiKey"]):
     """Keys, scoped by the buyer."""
+
+    def counted(self, now: datetime) -> ApiKeyQuerySet:
+        """Return the keys that count towards their customer's quota: neither revoked, rotated nor expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
 
 
 class ApiKey(BaseModel):

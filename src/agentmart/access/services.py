@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from agentmart.access.keys import Claims, Signing, make_key
 from agentmart.access.models import ApiKey, GrantRow, IdempotentCall
@@ -61,12 +61,20 @@ def issue_key(
     expires = expires_at or now + timedelta(days=settings.KEY_EXPIRY_DAYS)
     if expires <= now:
         raise Invalid("The key would have expired already.", field="expires_at")
-    quotas.claim(config.customer_id, quotas.API_KEYS, now=now)
+    _claim_key(config.customer_id, now=now)
     key, text = _insert_key(
         config, actor=actor, now=now, name=name, scopes=scopes, environment=environment, expires=expires
     )
     audit.record("api_key.issued", key, actor=actor, now=now, after={"name": name, "scopes": list(scopes)})
     return key, text
+
+
+def _claim_key(customer_id: UUID, *, now: datetime) -> None:
+    """Count one more key of the customer; those that expired since the last count make room (QuotaExceeded else)."""
+    quotas.lock(customer_id)
+    living = ApiKey.objects.filter(customer_id=customer_id).counted(now).count()
+    quotas.correct(customer_id, quotas.API_KEYS, usage=living, now=now)
+    quotas.claim(customer_id, quotas.API_KEYS, now=now)
 
 
 def _insert_key(
@@ -178,8 +186,9 @@ def _notify(payload: str) -> None:
 def revoke_key(key: ApiKey, *, project_id: Any, actor: Actor, now: datetime) -> ApiKey:
     """End a key at once; revoking it again changes nothing."""
     require(actor, "key.revoke", customer_id=key.customer_id, project_id=project_id)
-    counted = bool(ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now, modified=now))
-    ending = ApiKey.objects.filter(pk=key.pk, revoked_at__gt=now)  # rotated, in its overlap
+    this = ApiKey.objects.filter(pk=key.pk)
+    counted = bool(this.counted(now).update(revoked_at=now, modified=now))
+    ending = this.filter(Q(revoked_at=None) | Q(revoked_at__gt=now))  # expired; rotated, in its overlap
     if counted or ending.update(revoked_at=now, modified=now):
         GrantRow.objects.filter(key_id=key.pk).update(state=GrantState.REVOKED)
         _notify(key.id.hex)

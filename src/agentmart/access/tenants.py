@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from agentmart.access import services as access
 from agentmart.access.models import ApiKey
@@ -51,6 +51,7 @@ def update_customer(
 def delete_project(project: Project, *, actor: Actor, now: datetime) -> None:
     """Remove a project in which nothing runs any more; raises Forbidden, HasDependents (409) with live resources."""
     require(actor, "project.delete", customer_id=project.customer_id, project_id=project.id)
+    identity.lock_customer(project.customer_id)  # customer first, as whoever places an order or gives a role
     identity.lock_project(project.id)
     live = Resource.objects.filter(project=project).exclude(state=ResourceState.TERMINATED).count()
     if live:
@@ -69,10 +70,9 @@ def recount(customer_id: UUID, *, now: datetime) -> int:
     """
     with tenancy.elevated():
         quotas.lock(customer_id)
-        live_keys = Q(revoked_at=None)
         counted: dict[str, QuerySet[Any]] = {
             quotas.RESOURCES: Resource.objects.exclude(state=ResourceState.TERMINATED),
-            quotas.API_KEYS: ApiKey.objects.filter(live_keys),
+            quotas.API_KEYS: ApiKey.objects.counted(now),
             quotas.AGENTS: Agent.objects.all(),
         }
         wrong = quotas.recount(customer_id, now=now)

@@ -102,6 +102,6 @@ def lock(customer_id: UUID) -> None:
 def recount(customer_id: UUID, *, now: datetime) -> int:
     """Count projects and people anew; returns how many counters were wrong (`access` counts all kinds)."""
     people = Membership.objects.filter(customer_id=customer_id).values("user_id").distinct().count()
-    projects = Project.objects.filter(customer_id=customer_id).count()
+    projects = Project.objects.filter(customer_id=customer_id, removed_at=None).count()
     counted = {PROJECTS: projects, PEOPLE: people}
     return sum(correct(customer_id, name, usage=usage, now=now) for name, usage in counted.items())

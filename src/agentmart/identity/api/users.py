@@ -226,6 +226,9 @@ class UserViewSet(ImpersonationActions):
         """Change a person: oneself name, e-mail, language and the like; the rest is staff's."""
         user = self.get_object()
         self._require_own_or_staff(user)
+        # Said before the body is read: whether a name is taken is nobody's to learn who may not take it.
+        if self.payload.get("username", user.username) != user.username:
+            require(self.actor, "user.write")
         serializer = UserSerializer(
             user, data=self.payload, partial=not self.whole, context=self.get_serializer_context()
         )

@@ -29,6 +29,15 @@ class CustomerBlocked(Conflict):
         super().__init__(f"{customer.name} is blocked; an operator must unblock it first.")
 
 
+class CustomerArchived(Conflict):
+    """The customer is kept for its past: what runs goes on, nothing new begins."""
+
+    code = "customer_archived"
+
+    def __init__(self, customer: Customer) -> None:
+        super().__init__(f"{customer.name} is archived; an operator must take it out of the archive first.")
+
+
 class HasDependents(Conflict):
     """Other rows stand on this one; `extra` counts them by kind."""
 
@@ -36,9 +45,11 @@ class HasDependents(Conflict):
 
 
 def require_not_blocked(customer: Customer) -> None:
-    """Raise CustomerBlocked (409) for a blocked customer."""
+    """Raise CustomerBlocked or CustomerArchived (409) for a customer that begins nothing new."""
     if customer.blocked:
         raise CustomerBlocked(customer)
+    if customer.archived:
+        raise CustomerArchived(customer)
 
 
 def lock_customer(customer_id: UUID) -> Customer:

@@ -77,9 +77,14 @@ def give_role(
     project: Project | None = None,
     expires_at: datetime | None = None,
 ) -> Membership:
-    """Do what `add_member` does without asking who asks: an accepted invitation has been allowed before."""
+    """Do what `add_member` does without asking who asks: an accepted invitation has been allowed before.
+
+    Raises CustomerBlocked or QuotaExceeded (409), Conflict `project_deleted`, Invalid.
+    """
     require_not_blocked(lock_customer(customer.id))
     check_place(role, project)
+    if project is not None and not Project.objects.filter(pk=project.pk, removed_at=None).exists():
+        raise Conflict("This project has been deleted.", code="project_deleted")
     _check_expiry(expires_at, now=now)
     if not Membership.objects.filter(user=user, customer=customer).exists():
         quotas.claim(customer.id, quotas.PEOPLE, now=now)
