@@ -283,6 +283,15 @@ def test_by_plan_period_the_usage_counts_for_that_plan(world: World, sold: Sold)
         ({}, "resource"),
     ):
         assert list(ok(post(f"{USAGES}set_usage/", {**wrong, "usages": usages}), 400)) == [field]
+    whole = {"resource": sold.resource.uuid, "usages": [{"type": "storage", "amount": "9"}]}
+    for _ in range(2):  # the month's total, whatever plans it was used under
+        ok(post(f"{USAGES}set_usage/", whole), 201)
+        assert by_plan() == {sold.plan.uuid: "1", larger.uuid: "8"}
+    below = {"resource": sold.resource.uuid, "usages": [{"type": "storage", "amount": "0.5"}]}
+    assert ok(post(f"{USAGES}set_usage/", below), 400) == {
+        "usages[0].amount": ["Another plan holds 1 of that month; name its `plan_period` to correct it."]
+    }
+    assert by_plan() == {sold.plan.uuid: "1", larger.uuid: "8"}
     elsewhere = sell(world.provider, world.buyer, at=ACTIVATED, plan=PLAN, components=COMPONENTS, name="B")
     mixed = {"plan_period": old.uuid, "resource": elsewhere.resource.uuid, "usages": usages}
     assert list(ok(post(f"{USAGES}set_usage/", mixed), 400)) == ["plan_period"]

@@ -19,7 +19,7 @@ from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, Invalid
 from agentmart.kit.money import CONTEXT, decimal_text
 from agentmart.metering import selectors
-from agentmart.metering.dates import ReportDate, check_date
+from agentmart.metering.dates import ReportDate, check_date, limit_window
 from agentmart.metering.models import ComponentEvent, ComponentUsage, ComponentUserUsage
 from agentmart.metering.services.booking import Entry, book, lock, monthly
 from agentmart.resources.models import PlanPeriod, Resource
@@ -80,7 +80,8 @@ def set_usage(
 ) -> list[ComponentUsage]:
     """Make each report's amount the total of its component in the month of `when`; other components stay.
 
-    Counted for the plan in force then, or for that of `period`. Raises what `check_may_report` does; Invalid for a
+    Counted for the plan in force then, beside what other plans of the month hold already; `period`: the total of its
+    plan alone. Raises what `check_may_report` does; Invalid for a
     wrong component, a date outside of what may be reported, or a total above the component's limit.
     """
     require(actor, "usage.report", provider_id=resource.provider_customer_id)
@@ -103,9 +104,8 @@ def set_usage(
     for component, report, field in wanted:
         usage = monthly(resource, component, plan_id, when.month, now=now)
         before = selectors.total_of(usage)
-        entry = Entry(
-            "month", CONTEXT.subtract(report.amount, before), when, report.description, report.policy
-        )
+        rest = report.amount if period else _rest(usage, report.amount, field=field)
+        entry = Entry("month", CONTEXT.subtract(rest, before), when, report.description, report.policy)
         book(usage, component, before, entry, actor=actor, now=now, field=field)
         booked.append(usage)
     return booked
@@ -203,6 +203,17 @@ def _overlaps(period: PlanPeriod, when: ReportDate) -> bool:
     """Return whether the plan period and the report's month share a moment."""
     ended = period.end is not None and period.end.date() < when.month
     return not ended and period.start.date().replace(day=1) <= when.month
+
+
+def _rest(usage: ComponentUsage, total: Decimal, *, field: str) -> Decimal:
+    """Return what a row must hold so that the month comes to `total` over all plans; raises Invalid below zero."""
+    elsewhere = selectors.used_elsewhere(usage, limit_window(usage.month, "month"))
+    if total < elsewhere:
+        raise Invalid(
+            f"Another plan holds {decimal_text(elsewhere)} of that month; name its `plan_period` to correct it.",
+            field=field,
+        )
+    return CONTEXT.subtract(total, elsewhere)
 
 
 def _digest(component: str, amount: Decimal, when: ReportDate | None, description: str) -> str:
