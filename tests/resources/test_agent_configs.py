@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from tests.support.desk import project_member
 from tests.support.flows import echo_flow
 from tests.support.market import CONFIGS, agent, buy, ok, publish
@@ -114,13 +115,17 @@ SETTINGS: dict[str, Any] = {
         "greeting": "Hi",
         "color": "#00ff00",
     },
-    "budget": {"monthly": "250.00", "currency": "EUR", "action": "stop"},
+    "budget": {"monthly": "250.00", "currency": "EUR", "action": "notify"},
 }
 
 
 def test_origins_widget_and_budget_are_kept(world: World, config: str) -> None:
     shown = ok(world.buyer.api.patch(config, SETTINGS))
     assert {name: shown[name] for name in SETTINGS} == SETTINGS
+    assert shown["endpoints"] == {
+        "invoke": f"{settings.GATEWAY_URL}/api/agent-gateway/invoke/",
+        "openai": f"{settings.GATEWAY_URL}/v1",
+    }
     again = ok(
         world.buyer.api.patch(config, {"allowed_origins": ["HTTPS://A.example/", "https://a.example"]})
     )
@@ -142,6 +147,7 @@ def test_origins_widget_and_budget_are_kept(world: World, config: str) -> None:
         ({"budget": {"monthly": -1}}, "budget"),
         ({"budget": {"currency": "XXX"}}, "budget"),
         ({"budget": {"action": "explode"}}, "budget"),
+        ({"budget": {"action": "stop"}}, "budget"),  # nothing would stop the calls
         ({"flow_version": 7}, "flow_version"),
         ({"flow_version": "newest"}, "flow_version"),
         ({"flow_version": True}, "flow_version"),

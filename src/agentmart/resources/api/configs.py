@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +35,7 @@ COLOR = re.compile(r"\A#[0-9a-fA-F]{6}\Z")
 POSITIONS = ("bottom-right", "bottom-left", "top-right", "top-left")
 THEMES = ("light", "dark", "auto")
 MAX_ORIGINS = 50
+NOT_STOPPED = "Calls are not stopped at a budget yet; choose notify, or limit the plan's requests."
 STATE_NAMES = {fold(state.value): (state.value,) for state in ResourceState}
 
 
@@ -59,13 +61,19 @@ class WidgetSerializer(serializers.Serializer[Any]):
 
 
 class BudgetSerializer(serializers.Serializer[Any]):
-    """What the agent may cost in a month, and what happens then."""
+    """What the agent is meant to cost in a month, kept for its people; no call is stopped by it yet."""
 
     monthly = serializers.DecimalField(
         max_digits=14, decimal_places=4, min_value=Decimal(0), allow_null=True, required=False
     )
     currency = serializers.ChoiceField(choices=sorted(CURRENCIES), required=False)
-    action = serializers.ChoiceField(choices=("notify", "stop"), required=False)
+    action = serializers.ChoiceField(choices=("notify",), required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the budget; refuses `stop`, which nothing would carry out."""
+        if isinstance(data, Mapping) and data.get("action") == "stop":
+            raise serializers.ValidationError({"action": [NOT_STOPPED]})
+        return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Turn the amount into text, as it is kept."""
@@ -98,7 +106,11 @@ class ConfigUpdateSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=150)
     tweaks = serializers.DictField(child=serializers.DictField())
     flow_version = VersionField()
-    allowed_origins = serializers.ListField(child=OriginField(max_length=300), max_length=MAX_ORIGINS)
+    allowed_origins = serializers.ListField(
+        child=OriginField(max_length=300),
+        max_length=MAX_ORIGINS,
+        help_text="Kept for the widget's pages; secret keys are accepted from anywhere.",
+    )
     widget = WidgetSerializer()
     budget = BudgetSerializer()
 
@@ -147,7 +159,8 @@ class AgentConfigSerializer(ApiSerializer):
 
     def get_endpoints(self, config: AgentConfig) -> dict[str, str]:
         """Return where the agent is called."""
-        return {"invoke": f"{settings.GATEWAY_URL}/api/agent-gateway/invoke/"}
+        gateway = settings.GATEWAY_URL
+        return {"invoke": f"{gateway}/api/agent-gateway/invoke/", "openai": f"{gateway}/v1"}
 
 
 class AgentConfigViewSet(ApiViewSet):
