@@ -159,8 +159,7 @@ def require_future(day: date | None, *, now: datetime) -> None:
 
 def state_after_consumer(order: Order, project: Project, *, now: datetime) -> OrderState:
     """Return where an order stands once its buyer has approved it: waiting for a day, the provider, or nobody."""
-    starts = getattr(project, "start_date", None)
-    if starts is not None and starts > now.date():
+    if project.start_date is not None and project.start_date > now.date():
         return OrderState.PENDING_PROJECT
     if order.start_date is not None and order.start_date > now.date():
         return OrderState.PENDING_START_DATE

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import Q
 
 from agentmart.catalog.models import BASIC_TYPE
-from agentmart.identity.models import Project
 from agentmart.infra import jobs, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict
@@ -63,9 +62,7 @@ def order_ends_that_are_due(name: str, *, now: datetime) -> int:
 
 def _due(now: datetime) -> list[UUID]:
     """Return the resources whose last day has passed."""
-    over = Q(end_date__lt=now.date())
-    if any(field.name == "end_date" for field in Project._meta.get_fields()):
-        over |= Q(project__end_date__lt=now.date())
+    over = Q(end_date__lt=now.date()) | Q(project__end_date__lt=now.date())
     live = Resource.objects.filter(over, state__in=(ResourceState.OK, ResourceState.ERRED))
     return list(live.order_by("created").values_list("id", flat=True))
 
