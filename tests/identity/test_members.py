@@ -266,3 +266,17 @@ def test_a_stranger_changes_nothing(world: World, customer: str, project: str) -
     with tenancy.as_system("test"):
         assert sorted(Membership.objects.values_list("pk", "modified")) == before
         assert Customer.objects.count() == count
+
+
+@pytest.mark.parametrize("action", ["add_user", "update_user"])
+def test_the_last_owner_s_role_does_not_end_with_time_either(
+    world: World, customer: str, action: str
+) -> None:
+    end = "2100-01-01T00:00:00Z"
+    body = {"user": world.buyer.user.uuid, "role": "CUSTOMER.OWNER", "expiration_time": end}
+    refused = world.buyer.api.post(f"{customer}{action}/", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "last_owner")
+    assert Membership.objects.get(user=world.buyer.user).expires_at is None
+    assert world.operator.api.post(f"{customer}{action}/", body).status_code < 300
+    member(world.buyer.customer, Role.CUSTOMER_OWNER)
+    assert world.buyer.api.post(f"{customer}{action}/", body).status_code < 300

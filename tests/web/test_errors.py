@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, OperationalError
 from django.test import Client
+from psycopg import errors
 from tests.support.market import AGENTS, CONFIGS, OFFERINGS, ORDERS, RESOURCES, ok
 from tests.support.shop import Shop
 from tests.support.world import World
@@ -30,6 +33,12 @@ LISTS = [
     AGENTS,
     CONFIGS,
 ]
+
+
+def wrapped(error: Exception, cause: Exception) -> Exception:
+    """A fault of the database as Django raises it."""
+    error.__cause__ = cause
+    return error
 
 
 def raw(world: World, method: str, path: str, body: bytes = b"", type: str = "", **headers: str) -> Any:
@@ -323,3 +332,27 @@ def test_the_unexpected_is_a_500_in_json_and_leaves_nothing(world: World, monkey
     }
     monkeypatch.undo()
     assert ok(world.operator.api.get("/api/customers/", name="Half made")) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        (IntegrityError("x"), 500, "internal_error"),
+        (wrapped(IntegrityError("x"), errors.ForeignKeyViolation("x")), 409, "conflict"),
+        (wrapped(OperationalError("x"), errors.DeadlockDetected("x")), 503, "try_again"),
+        (wrapped(IntegrityError("x"), errors.UniqueViolation("x")), 500, "internal_error"),
+    ],
+)
+def test_a_race_that_only_the_database_sees_is_lost_cleanly(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception, status: int, code: str
+) -> None:
+    def fail(**values: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(identity, "create_project", fail)
+    assert world.buyer.customer is not None
+    body = json.dumps({"name": "P", "customer": world.buyer.customer.uuid}).encode()
+    answer = raw(world, "POST", "/api/projects/", body, "application/json")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.get("Retry-After") == ("1" if status == 503 else None)
+    assert len(answer["X-Request-Id"]) == 32

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from agentmart.infra import clock, throttle
@@ -17,6 +18,8 @@ from agentmart.kit.logs import request_id_var
 
 logger = logging.getLogger("agentmart.web")
 
+GONE = "23503"  # foreign_key_violation
+DEADLOCK = "40P01"  # deadlock_detected
 _GIVEN = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
 
 
@@ -72,6 +75,20 @@ class RequestContextMiddleware:
             return response
         finally:
             request_id_var.reset(token)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer who lost a race that only the database saw, perhaps at the commit; nothing has been changed."""
+        state = (
+            getattr(exception.__cause__, "sqlstate", None) if isinstance(exception, DatabaseError) else None
+        )
+        if state not in (GONE, DEADLOCK):
+            return None
+        logger.warning("lost a race in the database", exc_info=exception, extra={"path": request.path})
+        if state == DEADLOCK:
+            body = {"detail": "Too much happened at once; repeat the request.", "code": "try_again"}
+            return JsonResponse(body, status=503, headers={"Retry-After": "1"})
+        body = {"detail": "Something that this is about was deleted or used meanwhile.", "code": "conflict"}
+        return JsonResponse(body, status=409)
 
 
 def address_of(request: HttpRequest) -> str:

@@ -56,7 +56,8 @@ def add_member(
 ) -> Membership:
     """Give a person a role in a customer or project; the same role twice is one row with the new expiry.
 
-    Raises Forbidden, CustomerBlocked or QuotaExceeded (409), Invalid (role, expiration_time).
+    Raises Forbidden, CustomerBlocked or QuotaExceeded (409), Conflict (`last_owner`), Invalid (role,
+    expiration_time).
     """
     require_member_write(
         actor, role=role, customer_id=customer.id, project_id=project.id if project else None
@@ -79,13 +80,15 @@ def give_role(
 ) -> Membership:
     """Do what `add_member` does without asking who asks: an accepted invitation has been allowed before.
 
-    Raises CustomerBlocked or QuotaExceeded (409), Conflict `project_deleted`, Invalid.
+    Raises CustomerBlocked or QuotaExceeded (409), Conflict (`project_deleted`, `last_owner`), Invalid.
     """
     require_not_blocked(lock_customer(customer.id))
     check_place(role, project)
     if project is not None and not Project.objects.filter(pk=project.pk, removed_at=None).exists():
         raise Conflict("This project has been deleted.", code="project_deleted")
     _check_expiry(expires_at, now=now)
+    if role == Role.CUSTOMER_OWNER and expires_at is not None:
+        _require_other_owner(user, customer, actor=actor, now=now)
     if not Membership.objects.filter(user=user, customer=customer).exists():
         quotas.claim(customer.id, quotas.PEOPLE, now=now)
     given_by = actor.user_id
@@ -125,9 +128,14 @@ def update_member(
     project: Project | None = None,
     expires_at: datetime | None = None,
 ) -> Membership:
-    """Set when a role ends, None for never; raises Forbidden, Invalid (user: has no such role; expiration_time)."""
+    """Set when a role ends, None for never.
+
+    Raises Forbidden, Conflict (`last_owner`), Invalid (user: has no such role; expiration_time).
+    """
     membership = _held(actor=actor, now=now, user=user, role=role, customer=customer, project=project)
     _check_expiry(expires_at, now=now)
+    if role == Role.CUSTOMER_OWNER and expires_at is not None:
+        _require_other_owner(user, customer, actor=actor, now=now)
     before = {"expires_at": str(membership.expires_at)}
     membership.expires_at, membership.modified = expires_at, now
     membership.save(update_fields=["expires_at", "modified"])
@@ -151,12 +159,19 @@ def remove_member(
     Raises Forbidden, Invalid (user: has no such role), Conflict (`last_owner`: only staff leave a customer ownerless).
     """
     membership = _held(actor=actor, now=now, user=user, role=role, customer=customer, project=project)
-    if role == Role.CUSTOMER_OWNER and not actor.system and "staff" not in actor.operator_roles:
-        owners = Membership.objects.filter(in_force(now), customer=customer, role=Role.CUSTOMER_OWNER)
-        if not owners.exclude(pk=membership.pk).exists():
-            raise Conflict(f"{customer.name} needs an owner; name another one first.", code="last_owner")
+    if role == Role.CUSTOMER_OWNER:
+        _require_other_owner(user, customer, actor=actor, now=now)
     rows = Membership.objects.filter(pk=membership.pk)
     end_memberships(rows, action="member.removed", actor=actor, now=now)
+
+
+def _require_other_owner(user: User, customer: Customer, *, actor: Actor, now: datetime) -> None:
+    """Raise Conflict (`last_owner`) where the locked customer has no owner but this one; staff may end that too."""
+    if actor.system or "staff" in actor.operator_roles:
+        return
+    owners = Membership.objects.filter(in_force(now), customer=customer, role=Role.CUSTOMER_OWNER)
+    if not owners.exclude(user=user).exists():
+        raise Conflict(f"{customer.name} needs an owner; name another one first.", code="last_owner")
 
 
 def _held(
