@@ -7,7 +7,7 @@ PYTEST_WORKERS ?= 2
 
 BIN := $(VENV)/bin
 RUNTIME_VENV := $(or $(AGENTMART_RUNTIME_VENV),$(DATA_DIR)/runtime-venv)
-SOURCES := src tests scripts
+SOURCES := src tests scripts benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: bench-rest help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
@@ -28,10 +28,11 @@ serve: product ## Set up and run the product until Ctrl-C
 	@$(BIN)/agentmart serve --data-dir "$(DATA_DIR)"
 
 test: setup ## The whole suite but the slow part, on a real PostgreSQL, with coverage
-	$(BIN)/pytest -n $(PYTEST_WORKERS) -m "not slow" --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered
 
-test-slow: setup ## Tests that start the whole product, kill processes, or need lfx
-	$(BIN)/pytest -m slow
+test-slow: setup ## Tests that start the whole product or kill processes, and those that ask every operation of the API
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -m "slow and walk"
+	$(BIN)/pytest -m "slow and not walk"
 
 test-langflow: setup ## The runtime's tests against a real Langflow server, installed for them (1.4 GB)
 	$(BIN)/python -m scripts.try_langflow .agentmart/langflow-venv

@@ -26,7 +26,7 @@ from tests.support.shop import Shop
 from agentmart.config.wsgi import application
 from agentmart.web.description import description
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.walk]
 
 CHECKS = [
     not_a_server_error,

@@ -22,7 +22,7 @@ from agentmart.infra.models import AuditEntry
 from agentmart.infra.rest import ApiViewSet
 from agentmart.web.urls import router
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.walk]
 
 Route = tuple[str, str]
 
