@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from tests.support.desk import project_member
 from tests.support.flows import echo_flow
-from tests.support.market import CONFIGS, agent, buy, ok, publish
+from tests.support.market import CONFIGS, RESOURCES, agent, buy, ok, publish
 from tests.support.runtime import RememberingRuntime
 from tests.support.world import World
 
@@ -126,6 +126,8 @@ def test_origins_widget_and_budget_are_kept(world: World, config: str) -> None:
         "invoke": f"{settings.GATEWAY_URL}/api/agent-gateway/invoke/",
         "openai": f"{settings.GATEWAY_URL}/v1",
     }
+    resource = ok(world.buyer.api.get(f"{RESOURCES}{shown['resource_uuid']}/"))
+    assert {row["name"]: row["url"] for row in resource["endpoints"]} == shown["endpoints"]
     again = ok(
         world.buyer.api.patch(config, {"allowed_origins": ["HTTPS://A.example/", "https://a.example"]})
     )

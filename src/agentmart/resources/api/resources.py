@@ -119,7 +119,11 @@ class ResourceSerializer(ApiSerializer):
         """Return where it is called."""
         if not resource.runtime:
             return []
-        return [{"name": "invoke", "url": f"{settings.GATEWAY_URL}/api/agent-gateway/invoke/"}]
+        gateway = settings.GATEWAY_URL
+        return [
+            {"name": "invoke", "url": f"{gateway}/api/agent-gateway/invoke/"},
+            {"name": "openai", "url": f"{gateway}/v1"},
+        ]
 
     def get_agent_config(self, resource: Resource) -> str | None:
         """Return the uuid of the buyer's settings; None for the provider, who does not see them."""
@@ -171,6 +175,7 @@ class ResourceViewSet(ApiViewSet):
         "offering__category", "offering__service_provider", "plan", "config"
     )
     serializer_class = ResourceSerializer
+    wide = True
     filters = {
         "state": by_choice("state", STATE_NAMES),
         "offering": by_uuid("offering_id"),
