@@ -77,7 +77,8 @@ SELECT b.resource_id, timestamptz '2023-04-01 UTC' + (b.n % 1000 + k * 1000) * i
 FROM {bought} b JOIN {buyer} c ON c.n = b.n % {customers} CROSS JOIN generate_series(0, {hours} - 1) AS k
 """,
     """
-UPDATE ordering_order SET currency = 'USD', cost = 99, created = timestamptz '2023-04-01 UTC' + o.n * interval '2.6 hours'
+UPDATE ordering_order SET currency = 'USD', cost = 99,
+    created = timestamptz '2023-04-01 UTC' + o.n * interval '2.6 hours'
 FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM ordering_order) o WHERE o.id = ordering_order.id
 """,
 )

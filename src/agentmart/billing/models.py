@@ -65,6 +65,7 @@ class Invoice(BaseModel):
 
     class Meta:
         db_table = "billing_invoice"
+        indexes = (models.Index(fields=["year", "month"], name="billing_invoice_month"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["customer", "year", "month", "currency", "issuer_id"], name="one_invoice_per_month"

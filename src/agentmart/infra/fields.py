@@ -14,9 +14,10 @@ from django.db.models import Model
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.reverse import reverse
 
 from agentmart.infra.actors import ANONYMOUS, Actor
+from agentmart.infra.addresses import addresses_of
+from agentmart.infra.readers import Reader, reader_of
 
 _NO_BLANKS_OR_QUOTES = str.maketrans("", "", ' "')
 
@@ -80,7 +81,7 @@ class Relation(serializers.Field[Any, Any, Any, Any]):
     def to_representation(self, value: Any) -> str:
         """Return the absolute URL."""
         key = value if isinstance(value, UUID) else value.pk
-        return reverse(self.view_name, kwargs={"uuid": key.hex}, request=self.context.get("request"))
+        return addresses_of(self.context).of(self.view_name, key)
 
 
 @extend_schema_field({"type": "string", "pattern": "^[0-9a-f]{32}$"})
@@ -145,6 +146,24 @@ class ApiSerializer(serializers.Serializer[Any]):
             for name, field in self.fields.items()
             if not field.write_only and (not chosen or name in chosen)
         ]
+
+    @cached_property
+    def _readers(self) -> list[tuple[str, Reader]]:
+        """Return how each answered field is read from a row."""
+        return [(str(field.field_name), reader_of(field)) for field in self._readable_fields]
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Return a row as it is shown."""
+        if isinstance(instance, Mapping):
+            whole: dict[str, Any] = super().to_representation(instance)
+            return whole
+        shown = {}
+        for name, read in self._readers:
+            try:
+                shown[name] = read(instance)
+            except serializers.SkipField:
+                continue
+        return shown
 
 
 def _chosen(context: Mapping[str, Any]) -> frozenset[str]:

@@ -13,7 +13,6 @@ from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from rest_framework import exceptions, serializers, viewsets
 from rest_framework.generics import get_object_or_404
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -43,7 +42,9 @@ from agentmart.infra.filters import (
     by_words,
     fold,
 )
+from agentmart.infra.pagination import RowsOfPage
 from agentmart.infra.parsers import check, text_problem
+from agentmart.infra.renderers import JsonRenderer
 from agentmart.kit.errors import DomainError
 
 __all__ = [
@@ -200,6 +201,8 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
     these), or a list of such pairs."""
     queries: Mapping[str, Mapping[str, Any]] = {}
     """By action: its query parameters, each with a Filter or a JSON schema; others are then noted as unknown."""
+    wide = False
+    """Whether lists join so much to a row that a page's keys are looked up first."""
     whole = False
     """Whether the request must name every required key (PUT)."""
 
@@ -217,7 +220,7 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
         action, self.action = self.action, "retrieve"
         shown = self.retrieve(self.request, **self.kwargs).data
         self.action = action
-        if not conditional.stands(known, conditional.tag_of(JSONRenderer().render(shown))):
+        if not conditional.stands(known, conditional.tag_of(JsonRenderer().render(shown))):
             raise conditional.Changed("It has changed since you read it; read it again.")
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -285,7 +288,8 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
 
     def page_of(self, rows: QuerySet[Any]) -> list[Any]:
         """Return the rows of the asked page."""
-        return list(self.paginate_queryset(rows) or ())
+        found: Any = RowsOfPage(rows) if self.wide and self.action == "list" else rows
+        return list(self.paginate_queryset(found) or ())
 
     def get_object(self) -> Any:
         """Return the row of the address; 404 where it does not exist or is not visible."""

@@ -111,7 +111,9 @@ def decimal_text(value: Decimal) -> str:
     """Return a Decimal as plain digits: no exponent, no trailing zeros ("1200", "0.00002")."""
     if not value:
         return "0"
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

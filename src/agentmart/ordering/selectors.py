@@ -19,12 +19,30 @@ from agentmart.ordering.states import OPEN, OrderState, OrderType, Side
 from agentmart.resources.models import Resource
 
 SEEN_WITH = ("offering__service_provider", "offering__category", "plan", "old_plan", "resource")
+SHOWN_BESIDE = (
+    *(
+        f"offering__{name}"
+        for name in ("name", "description", "type", "shared", "billable", "plugin_options")
+    ),
+    "offering__service_provider__name",
+    "offering__category__title",
+    *(f"plan__{name}" for name in ("name", "unit", "description")),
+    "old_plan__name",
+    "resource__end_date",
+)
+"""What an order's answer shows of the rows beside it."""
+OWN_COLUMNS = tuple(field.name for field in Order._meta.concrete_fields)
 
 
 def with_all(orders: Any) -> QuerySet[Order]:
     """Return orders with everything their answer shows, in one query."""
     rows: QuerySet[Order] = orders.select_related(*SEEN_WITH)
     return rows
+
+
+def listed(orders: Any) -> QuerySet[Order]:
+    """Return orders with what their answer shows, and no more of the rows beside them."""
+    return with_all(orders).only(*OWN_COLUMNS, *SHOWN_BESIDE)
 
 
 def with_open_order(resources: Any) -> QuerySet[Resource]:

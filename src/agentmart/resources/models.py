@@ -91,6 +91,7 @@ class PlanPeriod(BaseModel):
 
     class Meta:
         db_table = "resources_plan_period"
+        indexes = (models.Index(fields=["end"], name="resources_period_end"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["resource"], condition=models.Q(end=None), name="one_open_plan_period"

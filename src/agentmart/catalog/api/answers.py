@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
-
-from rest_framework.request import Request
-from rest_framework.reverse import reverse
 
 from agentmart.catalog.models import Offering
 from agentmart.catalog.selectors import Parts, Row
 from agentmart.catalog.states import OfferingState
+from agentmart.infra.addresses import Addresses
+from agentmart.infra.readers import moment_text
 from agentmart.kit.money import money_text
 
 ZERO = Decimal(0)
@@ -26,26 +24,6 @@ PLAN_TYPES = {
     "few": "on-plan-switch",
 }
 EMPTY_OPTIONS: dict[str, Any] = {"order": [], "options": {}}
-
-
-class Addresses:
-    """The addresses of one answer's objects: each kind's is looked up once."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-        self._starts: dict[str, str] = {}
-
-    def of(self, basename: str, uuid: UUID) -> str:
-        """Return the absolute URL of an object."""
-        start = self._starts.get(basename)
-        if start is None:
-            start = self._starts[basename] = reverse(f"{basename}-list", request=self.request)
-        return f"{start}{uuid.hex}/"
-
-
-def moment_text(moment: datetime) -> str:
-    """Return a time as answers show it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @lru_cache(maxsize=8192)
@@ -159,7 +137,7 @@ def plan_answer(plan: Row, addresses: Addresses, today: date) -> dict[str, Any]:
         if coming is not None:
             future[kind] = coming
     return {
-        "url": addresses.of("marketplace-plan", plan["id"]),
+        "url": addresses.of("marketplace-plan-detail", plan["id"]),
         "uuid": plan["id"].hex,
         "name": plan["name"],
         "description": plan["description"],
@@ -185,7 +163,7 @@ def plan_answer(plan: Row, addresses: Addresses, today: date) -> dict[str, Any]:
         "quotas": quotas,
         "limits": plan["limits"],
         "resources_count": plan["resources_count"],
-        "offering": addresses.of("marketplace-offering", plan["offering_id"]),
+        "offering": addresses.of("marketplace-offering-detail", plan["offering_id"]),
         "offering_uuid": plan["offering_id"].hex,
     }
 
@@ -221,14 +199,14 @@ def offering_answer(
     plans = parts.plans if managed else [plan for plan in parts.plans if not plan["pending"]]
     shown: dict[str, Any] = {
         **_texts(offering),
-        "url": addresses.of("marketplace-offering", offering.id),
+        "url": addresses.of("marketplace-offering-detail", offering.id),
         "uuid": offering.id.hex,
         "created": moment_text(offering.created),
         "modified": moment_text(offering.modified),
-        "customer": addresses.of("customer", offering.customer_id),
+        "customer": addresses.of("customer-detail", offering.customer_id),
         "customer_uuid": offering.customer_id.hex,
         "customer_name": offering.customer_name,  # type: ignore[attr-defined]  # selectors.shown_offerings
-        "category": addresses.of("marketplace-category", offering.category_id),
+        "category": addresses.of("marketplace-category-detail", offering.category_id),
         "category_uuid": offering.category_id.hex,
         "category_title": offering.category_title,  # type: ignore[attr-defined]
         "attributes": offering.attributes,
@@ -308,7 +286,7 @@ def _picture(offering: Offering, kind: str, addresses: Addresses) -> str | None:
     uuid = getattr(offering, kind)
     if uuid is None:
         return None
-    return f"{addresses.of('marketplace-public-offering', offering.id)}{kind}/?v={uuid.hex[-8:]}"
+    return f"{addresses.of('marketplace-public-offering-detail', offering.id)}{kind}/?v={uuid.hex[-8:]}"
 
 
 def _classification(components: list[Row]) -> str:

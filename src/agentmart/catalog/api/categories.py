@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.catalog import selectors, services
-from agentmart.catalog.api.answers import Addresses
 from agentmart.catalog.api.fields import BuiltSerializer, WebAddress
 from agentmart.catalog.models import Category, CategoryGroup
 from agentmart.identity.permissions import require
+from agentmart.infra.addresses import addresses_of
 from agentmart.infra.filters import BadFilter, Filter
 from agentmart.infra.permissions import Anybody, LoggedIn
 from agentmart.infra.rest import FLAGS, ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_text, by_uuid
@@ -71,10 +71,10 @@ class CategorySerializer(BuiltSerializer):
 
     def built(self, instance: Category) -> dict[str, Any]:
         """Return the whole answer."""
-        addresses = Addresses(self.context["request"])
+        addresses = addresses_of(self.context)
         group = instance.group_id
         return {
-            "url": addresses.of("marketplace-category", instance.id),
+            "url": addresses.of("marketplace-category-detail", instance.id),
             "uuid": instance.id.hex,
             "created": instance.created,
             "modified": instance.modified,
@@ -83,7 +83,7 @@ class CategorySerializer(BuiltSerializer):
             "icon": instance.icon or None,
             "default_vm_category": instance.default_vm_category,
             "default_volume_category": instance.default_volume_category,
-            "group": addresses.of("marketplace-category-group", group) if group else None,
+            "group": addresses.of("marketplace-category-group-detail", group) if group else None,
             "group_uuid": group.hex if group else None,
             "offering_count": getattr(instance, "active_offerings", 0),
             "available_offerings_count": getattr(instance, "available_offerings", 0),

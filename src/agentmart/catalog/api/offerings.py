@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from agentmart.catalog import selectors, services
 from agentmart.catalog.api import offering_bodies as sent
-from agentmart.catalog.api.answers import Addresses, component_answer
+from agentmart.catalog.api.answers import component_answer
 from agentmart.catalog.api.categories import public
 from agentmart.catalog.api.offering_answers import (
     WITH_PARTS,
@@ -29,6 +29,7 @@ from agentmart.catalog.states import OfferingState
 from agentmart.identity import selectors as identity
 from agentmart.identity.models import SELLERS, Customer
 from agentmart.identity.permissions import permitted, require
+from agentmart.infra.addresses import Addresses
 from agentmart.infra.permissions import LoggedIn
 from agentmart.infra.rest import ApiViewSet
 from agentmart.kit.errors import Forbidden, Invalid, NotFound

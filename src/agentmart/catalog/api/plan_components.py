@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 
-from agentmart.catalog.api.answers import Addresses, next_unit_price, price_now, shown_price, unit_price
+from agentmart.catalog.api.answers import next_unit_price, price_now, shown_price, unit_price
 from agentmart.catalog.api.fields import BuiltSerializer
 from agentmart.catalog.api.plans import UNITS
 from agentmart.catalog.models import PlanComponent
+from agentmart.infra.addresses import addresses_of
 from agentmart.infra.rest import ApiViewSet, HexUUIDField, by_flag, by_uuid, parse_uuid
 
 LONGEST_NUMBER = 18
@@ -53,7 +54,7 @@ class PlanComponentSerializer(BuiltSerializer):
         price, amount = price_now(row, today)
         unit = unit_price(price)
         return {
-            "url": Addresses(self.context["request"]).of("marketplace-plan-component", instance.id),
+            "url": addresses_of(self.context).of("marketplace-plan-component-detail", instance.id),
             "uuid": instance.id.hex,
             "id": instance.number,
             "offering_uuid": instance.offering_id.hex,

@@ -13,10 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.catalog import selectors, services
-from agentmart.catalog.api.answers import Addresses, plan_answer
+from agentmart.catalog.api.answers import plan_answer
 from agentmart.catalog.api.fields import BuiltSerializer, text
 from agentmart.catalog.models import Offering, Plan
 from agentmart.identity.permissions import require
+from agentmart.infra.addresses import addresses_of
 from agentmart.infra.rest import (
     ApiViewSet,
     HexUUIDField,
@@ -175,7 +176,7 @@ class PlanSerializer(BuiltSerializer):
         """Return the whole answer of a plan, or of its plain row."""
         view = self.context["view"]
         row = instance if isinstance(instance, dict) else _row_of(instance)
-        return plan_answer(row, Addresses(self.context["request"]), view.now.date())
+        return plan_answer(row, addresses_of(self.context), view.now.date())
 
 
 def _row_of(plan: Plan) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class OrderViewSet(ApiViewSet):
 
     queryset = selectors.with_all(Order.objects)
     serializer_class = OrderSerializer
+    wide = True
     filters = {
         "state": by_choice("state", STATE_NAMES),
         "type": by_choice("type", TYPE_NAMES),
@@ -118,6 +119,11 @@ class OrderViewSet(ApiViewSet):
         "comments": CommentSerializer(many=True),
         "add_comment": (201, CommentSerializer),
     }
+
+    def visible(self) -> QuerySet[Any]:
+        """Return the orders the actor may see; lists read no more beside them than they show."""
+        rows = super().visible()
+        return selectors.listed(rows) if self.action == "list" else rows
 
     def _filtered(self, rows: QuerySet[Any], name: str, apply: Any, values: list[str]) -> QuerySet[Any]:
         """Return the rows that one filter leaves; who may approve what depends on the caller."""

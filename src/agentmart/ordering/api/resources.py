@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
@@ -37,7 +38,12 @@ class ResourceSerializer(PlainResourceSerializer):
 
     def _order(self, order: Any) -> dict[str, Any]:
         """Return an order as it is shown elsewhere."""
-        return dict(OrderSerializer(context=self.context).to_representation(order))
+        return self._orders.to_representation(order)
+
+    @cached_property
+    def _orders(self) -> OrderSerializer:
+        """Return what shows orders."""
+        return OrderSerializer(context=self.context)
 
     def get_can_terminate(self, resource: Resource) -> bool:
         """Return whether the reader may order its end now."""

@@ -8,12 +8,13 @@ from typing import Any
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.identity.permissions import require
 from agentmart.identity.selectors import operator_customer
+from agentmart.infra.renderers import JsonRenderer
 from agentmart.infra.rest import ApiViewSet
 from agentmart.reports import csv_export
 from agentmart.reports.api import answers, bodies
@@ -77,7 +78,7 @@ class StatsViewSet(ApiViewSet):
 
     list = _Without()
     retrieve = _Without()
-    renderer_classes = (JSONRenderer, CsvRenderer)
+    renderer_classes = (JsonRenderer, CsvRenderer)
     operations = {"revenue": "stats.revenue", "kpis": "stats.revenue"}
     """By action: what it takes to read it; `stats.usage` for all others."""
     answers = {
@@ -115,8 +116,8 @@ class StatsViewSet(ApiViewSet):
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer errors as JSON, whatever form the report was asked in."""
-        self.request.accepted_renderer = JSONRenderer()
-        self.request.accepted_media_type = JSONRenderer.media_type
+        self.request.accepted_renderer = JsonRenderer()
+        self.request.accepted_media_type = JsonRenderer.media_type
         return super().handle_exception(exc)
 
     @action(detail=False, methods=["get"])
