@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.paginator import InvalidPage
+from django.core.paginator import InvalidPage, Page
 from django.db.models import QuerySet
 from rest_framework import exceptions, pagination, serializers
 from rest_framework.request import Request
@@ -54,9 +54,10 @@ class Pagination(pagination.PageNumberPagination):
         self.request = request
         paginator = self.django_paginator_class(queryset, self.get_page_size(request) or self.max_page_size)
         try:
-            self.page = paginator.page(self.get_page_number(request, paginator))
+            number = paginator.validate_number(self.get_page_number(request, paginator))
         except InvalidPage:
             raise exceptions.NotFound("Invalid page.") from None
+        self.page = Page([], number, paginator)
         return []
 
     def get_paginated_response(self, data: Any) -> Response:
