@@ -28,6 +28,13 @@ READ_BY_ALL = {
 }
 """Tables that the application reads before it knows who asks; no secret of a tenant is in them."""
 
+PUBLIC = {
+    "catalog_category": "the shelves of the public catalogue",
+    "catalog_category_group": "likewise",
+    "catalog_service_provider": "who sells stands on every offering",
+}
+"""Tables whose every row is public: visitors read them too."""
+
 
 def protected_models() -> list[type[models.Model]]:
     """Every model whose table stands under row-level security."""
@@ -82,7 +89,7 @@ def test_no_row_of_another_tenant_in_any_model(world: World) -> None:
         columns = {column.attname for column in model._meta.concrete_fields}
         if "customer_id" in columns and "system_only" not in names[table]:
             owned.append(table)
-    assert leaks == []
+    assert sorted(leaks) == sorted(PUBLIC)
     assert [table for table in owned if table not in own] == []
     assert len(owned) >= 15
     print(f"row security: {len(walked)} models read without a filter, {len(own)} with rows of one's own")
