@@ -135,7 +135,7 @@ def test_second_approval_and_late_rejection_are_refused(
     again = world.provider.api.post(f"{path}approve/")
     assert again.status_code == 409
     assert again.json() == {
-        "detail": "Valid states for operation: pending-provider.",
+        "detail": "Valid states for operation: pending-consumer, pending-provider.",
         "code": "wrong_state",
         "extra": {"state": "executing"},
     }

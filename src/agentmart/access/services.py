@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from agentmart.access.keys import Claims, Signing, make_key
 from agentmart.access.models import ApiKey, GrantRow, IdempotentCall
@@ -187,13 +187,16 @@ def revoke_key(key: ApiKey, *, project_id: Any, actor: Actor, now: datetime) -> 
     """End a key at once; revoking it again changes nothing."""
     require(actor, "key.revoke", customer_id=key.customer_id, project_id=project_id)
     this = ApiKey.objects.filter(pk=key.pk)
-    counted = bool(this.counted(now).update(revoked_at=now, modified=now))
-    ending = this.filter(Q(revoked_at=None) | Q(revoked_at__gt=now))  # expired; rotated, in its overlap
-    if counted or ending.update(revoked_at=now, modified=now):
-        GrantRow.objects.filter(key_id=key.pk).update(state=GrantState.REVOKED)
+    this.select_for_update().get()
+    if (
+        GrantRow.objects.filter(key_id=key.pk)
+        .exclude(state=GrantState.REVOKED)
+        .update(state=GrantState.REVOKED)
+    ):
         _notify(key.id.hex)
-        if counted:
+        if this.counted(now).exists():  # neither expired nor rotated: those gave their place back already
             quotas.release(key.customer_id, quotas.API_KEYS, now=now)
+        this.update(revoked_at=now, modified=now)
         audit.record("api_key.revoked", key, actor=actor, now=now)
         key.revoked_at = now
     return key

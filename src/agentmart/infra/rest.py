@@ -264,10 +264,10 @@ class ApiViewSet(TenantView, viewsets.GenericViewSet[Any]):
                 values = self.request.query_params.getlist(name)
                 if values:
                     rows = self._filtered(rows, name, apply, values)
-            rows = rows.order_by(*self._asked_order(), *self.ordering)
+            rows = rows.order_by(*self.asked_order(), *self.ordering)
         return rows
 
-    def _asked_order(self) -> list[str]:
+    def asked_order(self) -> list[str]:
         """Return the columns that `o` names (`-` turns round); raises 400 for a name the list does not sort by."""
         columns = []
         for value in self.request.query_params.getlist("o"):

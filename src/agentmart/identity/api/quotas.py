@@ -61,6 +61,7 @@ class RoleViewSet(ApiViewSet):
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the roles."""
+        self.asked_order()
         return self.get_paginated_response(self.paginate_queryset([_role(name) for name in Role.values]))
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:

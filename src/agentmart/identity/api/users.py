@@ -14,7 +14,7 @@ from agentmart.identity import selectors, services
 from agentmart.identity.api.filters import by_full_name, by_place
 from agentmart.identity.impersonation_api import ImpersonationActions
 from agentmart.identity.models import Membership, User
-from agentmart.identity.permissions import require, viewer
+from agentmart.identity.permissions import permitted, require, viewer
 from agentmart.identity.roles import ROLE_IDS
 from agentmart.infra.actors import Actor, system_actor
 from agentmart.infra.rest import (
@@ -26,7 +26,7 @@ from agentmart.infra.rest import (
     by_text,
     by_words,
 )
-from agentmart.kit.errors import NotFound
+from agentmart.kit.errors import Forbidden, NotFound
 
 
 def text(length: int) -> serializers.CharField:
@@ -227,8 +227,10 @@ class UserViewSet(ImpersonationActions):
         user = self.get_object()
         self._require_own_or_staff(user)
         # Said before the body is read: whether a name is taken is nobody's to learn who may not take it.
-        if self.payload.get("username", user.username) != user.username:
-            require(self.actor, "user.write")
+        if self.payload.get("username", user.username) != user.username and not permitted(
+            self.actor, "user.write"
+        ):
+            raise Forbidden("Only staff may change username.", extra={"field": "username"})
         serializer = UserSerializer(
             user, data=self.payload, partial=not self.whole, context=self.get_serializer_context()
         )
