@@ -158,7 +158,7 @@ class PlanPeriodSerializer(serializers.Serializer[Any]):
     plan_uuid = HexUUIDField(source="plan_id")
     plan_name = serializers.CharField(source="plan.name")
     start = serializers.DateTimeField()
-    end = serializers.DateTimeField()
+    end = serializers.DateTimeField(allow_null=True)
     limits = serializers.JSONField()
     components = serializers.SerializerMethodField()
 
