@@ -213,7 +213,11 @@ class Hostile:
 
 def well_formed(answer: Any) -> bool:
     """Whether an answer has the form that the contract gives its status."""
-    if answer.status_code >= 500 or "X-Request-Id" not in answer or answer["Content-Type"] != JSON:
+    if answer.status_code >= 500 or "X-Request-Id" not in answer:
+        return False
+    if answer.status_code == 204:
+        return not answer.content
+    if answer["Content-Type"] != JSON:
         return False
     content = answer.json()
     if answer.status_code == 400:
