@@ -125,7 +125,7 @@ def people(stage: Stage, story: Story) -> Cast:
                 "/api/customers/", {"name": company, "email": f"billing@{name}.example", "country": "US"}
             )
             project = operator.post("/api/projects/", {"name": "Main", "customer": customer["url"]})
-            user = operator.post("/api/users/", {"username": name})
+            user = operator.post("/api/users/", {"username": name, "email": f"{name}@demo.example"})
             operator.post(
                 f"/api/customers/{customer['uuid']}/add_user/",
                 {"user": user["url"], "role": "CUSTOMER.OWNER"},
