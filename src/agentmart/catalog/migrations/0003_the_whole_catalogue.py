@@ -22,6 +22,7 @@ INSERT INTO catalog_offering_private
 SELECT id, customer_id, '{}', '{}', '{}', '{}', '' FROM catalog_offering;
 INSERT INTO catalog_plan_price (plan_component_id, offering_id, valid_from, price, created)
 SELECT id, offering_id, DATE '1970-01-01', price, created FROM catalog_plan_component ORDER BY number;
+SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; -- else no table with rows can be changed
 SELECT set_config('agentmart.system', 'off', true);
 """
 

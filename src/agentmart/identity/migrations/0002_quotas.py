@@ -12,6 +12,7 @@ INSERT INTO identity_quota (id, created, modified, name, "limit", usage, custome
 SELECT gen_random_uuid(), now(), now(), kind.name, -1, 0, customer.id
 FROM identity_customer customer CROSS JOIN (VALUES ('nc_project_count'), ('nc_resource_count'),
     ('nc_user_count'), ('nc_api_key_count'), ('nc_agent_count')) AS kind (name);
+SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED;
 """
 
 COUNT = """
@@ -35,6 +36,7 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED;
 """
 
 

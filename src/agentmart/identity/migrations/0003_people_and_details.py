@@ -25,6 +25,7 @@ END $$;
 KEEP_LOGINS = """
 SELECT set_config('agentmart.system', 'on', true);
 UPDATE identity_api_token SET login = true;
+SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED;
 """
 
 

@@ -27,6 +27,7 @@ JOIN catalog_offering_component c ON c.offering_id = n.offering_id AND c.is_buil
     AND c.type IN ('requests', 'input_tokens', 'output_tokens')
 ORDER BY n.resource_id, n.plan_key, n.month, c.type
 ON CONFLICT DO NOTHING;
+SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED;
 """
 
 # A metered component's monthly row is born with the first hour of the month, whoever writes that hour. The

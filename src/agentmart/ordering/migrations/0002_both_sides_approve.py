@@ -323,7 +323,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             "SELECT set_config('agentmart.system', 'on', true); "
             "UPDATE ordering_order SET executing_since = modified WHERE state = 'executing'; "
-            "UPDATE ordering_order o SET currency = p.currency FROM catalog_plan p WHERE p.id = o.plan_id",
+            "UPDATE ordering_order o SET currency = p.currency FROM catalog_plan p WHERE p.id = o.plan_id; "
+            "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED",  # what is checked at the commit stands in the way of new indexes
             migrations.RunSQL.noop,
         ),
     ]

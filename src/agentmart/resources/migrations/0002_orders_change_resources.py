@@ -102,7 +102,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             "SELECT set_config('agentmart.system', 'on', true); "
             "UPDATE resources_resource r SET version = v.version "
-            "FROM agents_flow_version v WHERE v.id = r.flow_version_id",
+            "FROM agents_flow_version v WHERE v.id = r.flow_version_id; "
+            "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED",
             migrations.RunSQL.noop,
         ),
     ]
