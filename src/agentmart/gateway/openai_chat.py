@@ -43,7 +43,6 @@ class _Body(msgspec.Struct):
 
 _READ = frozenset(_Body.__struct_fields__) | {"user", "metadata", "store"}
 _body = msgspec.json.Decoder(_Body)
-_keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class ChatDialect:
@@ -62,7 +61,7 @@ class ChatDialect:
             tweaks=content.tweaks or {},
             model=content.model,
             with_usage=content.stream_options is not None and content.stream_options.include_usage,
-            ignored=ignored_of(_present(body), _READ),
+            ignored=ignored_of(body, _READ),
         )
 
     def _check(self, content: _Body) -> None:
@@ -158,7 +157,3 @@ def _usage(answer: Answer) -> dict[str, int]:
         "completion_tokens": answer.output_tokens,
         "total_tokens": answer.input_tokens + answer.output_tokens,
     }
-
-
-def _present(body: bytes) -> dict[str, Any]:
-    return {name: None if bytes(value) == b"null" else value for name, value in _keys.decode(body).items()}

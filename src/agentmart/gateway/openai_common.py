@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ NAMES = {
 TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 MAX_IGNORED = 20
 _PLAIN = re.compile(r"[A-Za-z0-9_]{1,40}")
+_keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _TYPES = {
     400: "invalid_request_error",
@@ -117,9 +118,10 @@ def session_of(given: str | None, header: Header) -> tuple[str, bool]:
     return session(named), named is not None
 
 
-def ignored_of(body: Mapping[str, Any], read: Collection[str]) -> tuple[str, ...]:
-    """Return the parameters that have no effect here; what is null asks for nothing."""
-    names = [name for name, value in body.items() if name not in read and value is not None]
+def ignored_of(body: bytes, read: Collection[str]) -> tuple[str, ...]:
+    """Return the parameters of a JSON object that have no effect here; what is null asks for nothing."""
+    given = _keys.decode(body).items()
+    names = [name for name, value in given if name not in read and bytes(value) != b"null"]
     return tuple(name for name in names if _PLAIN.fullmatch(name))[:MAX_IGNORED]
 
 

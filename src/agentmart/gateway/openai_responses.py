@@ -47,7 +47,6 @@ class _Body(msgspec.Struct):
 
 _READ = frozenset(_Body.__struct_fields__) | {"user", "metadata", "store"}
 _body = msgspec.json.Decoder(_Body)
-_keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class ResponseNotFound(NotFound):
@@ -79,7 +78,6 @@ class ResponsesDialect:
         if content.previous_response_id is not None:
             named = session_in(content.previous_response_id)
         session_id, remembered = session_of(named, header)
-        present = {n: None if bytes(v) == b"null" else v for n, v in _keys.decode(body).items()}
         return Invocation(
             text=self._text(content, remembered=remembered),
             session_id=session_id,
@@ -87,7 +85,7 @@ class ResponsesDialect:
             tweaks=content.tweaks or {},
             model=content.model,
             with_usage=True,
-            ignored=ignored_of(present, _READ),
+            ignored=ignored_of(body, _READ),
         )
 
     def _text(self, content: _Body, *, remembered: bool) -> str:
