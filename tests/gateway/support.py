@@ -282,7 +282,16 @@ async def eventually(condition: Callable[[], Awaitable[bool]], *, within: float 
             await asyncio.sleep(0.005)
 
 
-_JSON = ("scopes", "limits", "tweakable", "tweaks")
+_JSON = (
+    "scopes",
+    "limits",
+    "key_limits",
+    "budget",
+    "allowed_origins",
+    "allowed_ips",
+    "tweakable",
+    "tweaks",
+)
 
 
 class Store:
@@ -313,7 +322,7 @@ class Store:
             row = asdict(grant)
             row["scopes"] = sorted(grant.scopes)
             row["state"] = str(grant.state)
-            values = [json.dumps(v) if n in _JSON else v for n, v in row.items()]
+            values = [json.dumps(v, default=str) if n in _JSON else v for n, v in row.items()]
             slots = ", ".join(f"${i}" for i in range(1, len(row) + 1))
             updates = ", ".join(f"{name} = excluded.{name}" for name in row)
             await self.run(

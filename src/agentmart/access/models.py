@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
 from agentmart.contracts.grants import GrantState
+from agentmart.contracts.keys import PUBLISHABLE
 from agentmart.infra.models import BaseModel, ScopedQuerySet
 
 
@@ -32,13 +34,27 @@ class ApiKey(BaseModel):
     prefix = models.CharField(max_length=20)
     last4 = models.CharField(max_length=4)
     created_by = models.CharField(max_length=254)
+    allowed_origins = models.JSONField(default=list)
+    allowed_ips = models.JSONField(default=list)
+    limits = models.JSONField(
+        default=dict
+    )  # caps of this key, as contracts.grants.Limits; only those that were set
+    public_text = models.TextField(
+        blank=True
+    )  # of a publishable key, which stands in public pages; else empty
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)  # brought up to date every minute
 
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
         db_table = "access_api_key"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind=PUBLISHABLE) | Q(public_text=""), name="access_no_secret_key_is_kept"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…{self.last4})"
@@ -71,6 +87,10 @@ class GrantRow(models.Model):
     expires_at = models.DateTimeField(null=True)
     accept_until = models.DateTimeField(null=True)
     limits = models.JSONField(default=dict)
+    key_limits = models.JSONField(null=True)
+    budget = models.JSONField(null=True)
+    allowed_origins = models.JSONField(default=list)
+    allowed_ips = models.JSONField(default=list)
     tweakable = models.JSONField(default=list)
     tweaks = models.JSONField(default=dict)
     version = models.BigIntegerField(default=1)
@@ -79,6 +99,13 @@ class GrantRow(models.Model):
 
     class Meta:
         db_table = "access_grant"
+        indexes = (
+            GinIndex(
+                fields=["allowed_origins"],
+                name="access_grant_origins",
+                condition=Q(kind=PUBLISHABLE),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"grant {self.key_id} ({self.state})"

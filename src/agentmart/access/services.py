@@ -173,7 +173,17 @@ def _facts(config: AgentConfig) -> dict[str, Any]:
         "limits": plan_limits(resource.plan),
         "tweakable": config.tweakable,
         "tweaks": config.tweaks,
+        "budget": _budget(config),
     }
+
+
+def _budget(config: AgentConfig) -> dict[str, str] | None:
+    """Return the buyer's monthly budget as contracts.grants.Budget, None where none is set."""
+    wanted = config.budget
+    if wanted.get("monthly") is None:
+        return None
+    currency = wanted.get("currency", settings.CURRENCY)
+    return {"amount": wanted["monthly"], "currency": currency, "action": wanted.get("action", "notify")}
 
 
 def _notify(payload: str) -> None:

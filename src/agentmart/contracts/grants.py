@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,22 @@ class Limits:
     streaming: bool = True
     batch: bool = False
     priority: bool = False
+
+
+class BudgetAction(StrEnum):
+    """What happens when a budget is used up."""
+
+    NOTIFY = "notify"  # the buyer is told, calls go on
+    STOP = "stop"  # 402 budget_exhausted until the month ends or the budget is raised
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The buyer's own bound on what an agent may cost in a calendar month (UTC), in the plan's currency."""
+
+    amount: Decimal
+    currency: str
+    action: BudgetAction = BudgetAction.NOTIFY
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +94,8 @@ class Grant:
     )  # the buyer's settings: node → field → value
     accept_until: datetime | None = None  # end of a rotated key's overlap
     model: str = ""  # what OpenAI's clients call the agent: the offering's slug
+    key_limits: Limits | None = None  # caps of this key alone, beside the plan's; None or unset: none of its own
+    budget: Budget | None = None  # of the agent, all its keys together
+    allowed_origins: tuple[str, ...] = ()  # of a publishable key: `scheme://host[:port]`, compared exactly
+    allowed_ips: tuple[str, ...] = ()  # networks that may use the key; empty: all
     version: int = 1

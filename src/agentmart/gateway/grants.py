@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from agentmart.contracts.grants import Grant, GrantState, Limits, Tweakable
+from agentmart.contracts.grants import Budget, Grant, GrantState, Limits, Tweakable
 from agentmart.contracts.tables import GRANT, GRANT_CHANNEL
 from agentmart.gateway.database import FAILED, Database
 from agentmart.gateway.errors import Unavailable
@@ -32,7 +32,7 @@ CACHE_SIZE = 20_000
 SELECT_GRANT = f"""
 SELECT key_id, key_sha256, kind, environment, state, customer_id, provider_customer_id, project_id, resource_id,
        config_id, offering_id, plan_id, flow_version_id, runtime, deployment_id, scopes, expires_at, accept_until,
-       limits, tweakable, tweaks, version, model
+       limits, tweakable, tweaks, version, model, key_limits, budget, allowed_origins, allowed_ips
 FROM {GRANT} WHERE key_id = $1
 """  # noqa: S608  the table's name is a constant
 
@@ -56,6 +56,9 @@ _PLAIN = (
     "model",
 )
 _scopes = msgspec.json.Decoder(list[str])
+_texts = msgspec.json.Decoder(tuple[str, ...])
+_key_limits = msgspec.json.Decoder(Limits | None)
+_budget = msgspec.json.Decoder(Budget | None)
 _limits = msgspec.json.Decoder(Limits)
 _tweakable = msgspec.json.Decoder(tuple[Tweakable, ...])
 _tweaks = msgspec.json.Decoder(dict[str, dict[str, Any]])
@@ -72,6 +75,10 @@ def grant_from_row(row: Any) -> Grant:
         limits=_limits.decode(row["limits"]),
         tweakable=_tweakable.decode(row["tweakable"]),
         tweaks=_tweaks.decode(row["tweaks"]),
+        key_limits=_key_limits.decode(row["key_limits"] or "null"),
+        budget=_budget.decode(row["budget"] or "null"),
+        allowed_origins=_texts.decode(row["allowed_origins"]),
+        allowed_ips=_texts.decode(row["allowed_ips"]),
     )
 
 
