@@ -42,7 +42,10 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class UsageEvent:
-    """A row of `metering_usage_event`; quantities as columns, further meters as JSON."""
+    """A row of `metering_usage_event`; quantities as columns, further meters as JSON.
+
+    The fields after `meters` describe the call; None where nobody measured it (events of older gateways).
+    """
 
     id: UUID  # the call's UUIDv7; its time prefix is `occurred_at`
     customer_id: UUID
@@ -64,6 +67,17 @@ class UsageEvent:
     streamed: bool
     error_code: str = ""
     meters: dict[str, Decimal] = field(default_factory=dict)
+    http_status: int | None = (
+        None  # what the answer began with; None where the caller had left before it began
+    )
+    queue_ms: int | None = None  # from the request's first byte until the runtime was asked
+    runtime_ms: int | None = None  # the runtime's part of `duration_ms`
+    first_token_ms: int | None = (
+        None  # from the request's first byte to the answer's first piece; streams only
+    )
+    bytes_in: int | None = None  # the request's body
+    bytes_out: int | None = None  # the answer's text, in UTF-8
+    model: str = ""  # as the runtime named it
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Pipeline:
         try:
             lease = await self._take(exchange, grant, now)
             seal = self._idempotency.sealer(key, exchange.call_id) if key is not None else None
-            call = Call(exchange.call_id, grant, invocation, request, exchange.begun, seal)
+            call = Call(exchange.call_id, grant, invocation, request, exchange.begun, len(body), seal)
             run = await self._runs.start(call, lease)
         except BaseException:  # whatever kept the call from starting: its key may be used again
             if key is not None:

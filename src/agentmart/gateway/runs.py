@@ -20,7 +20,7 @@ from agentmart.gateway.errors import Internal, Unavailable, from_runtime
 from agentmart.gateway.limits import Lease
 from agentmart.gateway.messages import Answer, Invocation
 from agentmart.gateway.settings import GatewaySettings
-from agentmart.gateway.usage import Outcome, event_of, started_of
+from agentmart.gateway.usage import MAX_INT, Course, Outcome, event_of, started_of
 from agentmart.gateway.writer import UsageWriter
 from agentmart.kit.errors import DomainError
 from agentmart.kit.ids import new_id
@@ -42,6 +42,7 @@ class Call:
     invocation: Invocation
     request: RunRequest
     begun: float  # monotonic seconds
+    bytes_in: int = 0  # of the request's body
     seal: Callable[[bytes], bytes] | None = None  # under an idempotency key: encrypts the answer, to be kept
 
 
@@ -70,6 +71,10 @@ class Run:
         self._pieces: list[str] = []
         self._tokens: asyncio.Queue[str | None] = asyncio.Queue()
         self._failure: DomainError | None = None
+        self._asked = monotonic()  # when the runtime was asked, when it was done, when its first piece came
+        self._done: float | None = None
+        self._first: float | None = None
+        self._began = False  # an answer has begun to be streamed
         self._task = asyncio.create_task(self._go())
 
     @property
@@ -88,6 +93,7 @@ class Run:
                 async with asyncio.timeout(idle):
                     piece = await self._tokens.get()
             except TimeoutError:
+                self._began = True
                 yield None
                 continue
             if piece is None:
@@ -98,6 +104,7 @@ class Run:
         requests = 0
         try:
             outcome = await self._outcome()
+            self._done = monotonic()
             event = await self._event(outcome)
             self.event = event
             answer = self._answer(event, outcome.text)
@@ -158,8 +165,11 @@ class Run:
                     return piece
                 size += len(piece.text)
                 self._check_size(size)
+                if self._first is None:
+                    self._first = monotonic()
                 self._pieces.append(piece.text)
                 if not self.caller_left:
+                    self._began = True
                     self._tokens.put_nowait(piece.text)
         raise RuntimeFailure("crashed", "The agent's answer broke off.")
 
@@ -175,9 +185,26 @@ class Run:
         status = CallStatus.TIMEOUT if failure.code == "timeout" else CallStatus.ERROR
         return Outcome(status, "".join(self._pieces), failure.usage, failure.code)
 
+    def _course(self) -> Course:
+        """Return how the call went so far."""
+        status: int | None = 200
+        if self._failure is not None and not self._began:
+            status = self._failure.status
+        if self.caller_left and not self._began:
+            status = None
+        asked, done, first = self._asked, self._done, self._first
+        return Course(
+            http_status=status,
+            queue_ms=_ms(asked - self.call.begun),
+            runtime_ms=None if done is None else _ms(done - asked),
+            first_token_ms=None if first is None else _ms(first - self.call.begun),
+            bytes_in=self.call.bytes_in,
+        )
+
     async def _event(self, outcome: Outcome) -> UsageEvent:
         text = self.call.invocation.text
         elapsed = round((monotonic() - self.call.begun) * 1000)
+        course = self._course()
 
         def make() -> UsageEvent:
             return event_of(
@@ -188,9 +215,15 @@ class Run:
                 streamed=self.call.invocation.stream,
                 duration_ms=elapsed,
                 received_at=self._now(),
+                course=course,
             )
 
         return await asyncio.to_thread(make) if len(text) + len(outcome.text) > BIG_TEXT else make()
+
+
+def _ms(seconds: float) -> int:
+    """Return a duration in whole milliseconds, as the column holds it."""
+    return min(max(round(seconds * 1000), 0), MAX_INT)
 
 
 class Runs:

@@ -28,6 +28,21 @@ class Outcome:
     text: str
     reported: TokenUsage | None = None
     error_code: str = ""
+    model: str = ""  # as the runtime named it
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a call went: what its answer began with, where its time went (ms, from its first byte), bytes that came."""
+
+    http_status: int | None = None
+    queue_ms: int | None = None
+    runtime_ms: int | None = None
+    first_token_ms: int | None = None
+    bytes_in: int | None = None
+
+
+UNKNOWN = Course()
 
 
 def started_of(grant: Grant, call_id: UUID, gateway_id: UUID) -> CallStarted:
@@ -52,6 +67,7 @@ def event_of(
     streamed: bool,
     duration_ms: int,
     received_at: datetime,
+    course: Course = UNKNOWN,
 ) -> UsageEvent:
     """Return the usage event of a call.
 
@@ -79,6 +95,13 @@ def event_of(
         duration_ms=min(max(duration_ms, 0), MAX_INT),
         streamed=streamed,
         error_code="".join(letter for letter in outcome.error_code if letter.isprintable())[:60],
+        http_status=course.http_status,
+        queue_ms=course.queue_ms,
+        runtime_ms=course.runtime_ms,
+        first_token_ms=course.first_token_ms,
+        bytes_in=course.bytes_in,
+        bytes_out=len(outcome.text.encode(errors="replace")),
+        model=outcome.model,
     )
 
 
@@ -124,6 +147,13 @@ _EVENT = (
     ("streamed", "boolean"),
     ("error_code", "text"),
     ("meters", "jsonb"),
+    ("http_status", "smallint"),
+    ("queue_ms", "integer"),
+    ("runtime_ms", "integer"),
+    ("first_token_ms", "integer"),
+    ("bytes_in", "bigint"),
+    ("bytes_out", "bigint"),
+    ("model", "text"),
 )
 
 

@@ -70,6 +70,13 @@ class UsageEvent(models.Model):
     streamed = models.BooleanField()
     error_code = models.CharField(max_length=60)
     meters = models.JSONField(default=dict)
+    http_status = models.SmallIntegerField(null=True)
+    queue_ms = models.IntegerField(null=True)
+    runtime_ms = models.IntegerField(null=True)
+    first_token_ms = models.IntegerField(null=True)
+    bytes_in = models.BigIntegerField(null=True)
+    bytes_out = models.BigIntegerField(null=True)
+    model = models.CharField(max_length=120, default="")
 
     objects = SharedQuerySet["UsageEvent"].as_manager()
 
