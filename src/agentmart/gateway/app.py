@@ -27,7 +27,7 @@ from agentmart.gateway.pipeline import Pipeline
 from agentmart.gateway.runs import Runs
 from agentmart.gateway.settings import GatewaySettings, settings_from_environment
 from agentmart.gateway.spool import Spool
-from agentmart.gateway.writer import UsageWriter
+from agentmart.gateway.writer import Meter, UsageWriter
 from agentmart.kit import tokens
 from agentmart.kit.errors import DomainError, NotFound
 from agentmart.kit.ids import uuid7
@@ -55,14 +55,21 @@ class MethodNotAllowed(DomainError):
 
 
 class Gateway:
-    """One gateway process. `runtimes` replaces what the settings would build; for tests."""
+    """One gateway process. `runtimes` and `meter` replace what the settings would build; for tests and benchmarks."""
 
-    def __init__(self, settings: GatewaySettings, *, runtimes: dict[str, Runtime] | None = None) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        runtimes: dict[str, Runtime] | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self._settings = settings
         self._database = Database(settings.database_url, timeout=settings.database_timeout)
         self._grants = Grants(self._database, ttl=settings.grant_ttl, unknown_ttl=settings.unknown_key_ttl)
-        spool = Spool(settings.spool_dir)
-        self._writer = UsageWriter(self._database, spool, wait=settings.usage_wait)
+        self._writer: Meter = meter or UsageWriter(
+            self._database, Spool(settings.spool_dir), wait=settings.usage_wait
+        )
         self._runtimes = runtimes or {kind: build(kind, **p) for kind, p in settings.runtimes.items()}
         self._runs = Runs(settings, self._writer, self._runtimes)
         self._pipeline = Pipeline(settings, self._database, self._grants, self._runs)
@@ -263,11 +270,13 @@ async def _is_well(runtime: Runtime) -> bool:
         return False
 
 
-def create_app(settings: GatewaySettings, *, runtimes: dict[str, Runtime] | None = None) -> Gateway:
+def create_app(
+    settings: GatewaySettings, *, runtimes: dict[str, Runtime] | None = None, meter: Meter | None = None
+) -> Gateway:
     """Return the gateway as an ASGI application; it needs its lifespan to be run."""
-    return Gateway(settings, runtimes=runtimes)
+    return Gateway(settings, runtimes=runtimes, meter=meter)
 
 
-def run(settings: GatewaySettings, host: str, port: int) -> None:
+def run(settings: GatewaySettings, host: str, port: int, *, meter: Meter | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then let calls end and meter them."""
-    server.serve(create_app(settings), host, port, shutdown_grace=settings.shutdown_grace)
+    server.serve(create_app(settings, meter=meter), host, port, shutdown_grace=settings.shutdown_grace)

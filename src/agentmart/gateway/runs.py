@@ -21,7 +21,7 @@ from agentmart.gateway.limits import Lease
 from agentmart.gateway.messages import Answer, Invocation
 from agentmart.gateway.settings import GatewaySettings
 from agentmart.gateway.usage import MAX_INT, Course, Outcome, event_of, started_of
-from agentmart.gateway.writer import UsageWriter
+from agentmart.gateway.writer import Meter
 from agentmart.kit.errors import DomainError
 from agentmart.kit.ids import new_id
 
@@ -53,7 +53,7 @@ class Run:
         self,
         call: Call,
         runtime: Runtime,
-        writer: UsageWriter,
+        writer: Meter,
         lease: Lease,
         *,
         now: Callable[[], datetime],
@@ -229,9 +229,7 @@ def _ms(seconds: float) -> int:
 class Runs:
     """All runs under way in this process."""
 
-    def __init__(
-        self, settings: GatewaySettings, writer: UsageWriter, runtimes: Mapping[str, Runtime]
-    ) -> None:
+    def __init__(self, settings: GatewaySettings, writer: Meter, runtimes: Mapping[str, Runtime]) -> None:
         self._settings = settings
         self._writer = writer
         self._runtimes = runtimes

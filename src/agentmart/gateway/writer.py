@@ -11,6 +11,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
 import asyncpg
@@ -59,6 +60,33 @@ class Batch:
                     done.set_result(None)
                 else:
                     done.set_exception(error)
+
+
+class Meter(Protocol):
+    """Who records calls; each method as UsageWriter has it."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether usage can be recorded now."""
+
+    @property
+    def spooled(self) -> int:
+        """How many calls wait on the disk."""
+
+    def start(self) -> None:
+        """Begin to record."""
+
+    async def close(self, timeout: float) -> None:
+        """Record what is waiting and stop."""
+
+    async def started(self, row: CallStarted) -> None:
+        """Return once the row is committed; raises Unavailable where that takes too long."""
+
+    async def completed(self, call: Completed) -> None:
+        """Return once the usage is durable; raises Unavailable."""
+
+    def delivered(self, call_id: UUID) -> None:
+        """Note that the call is closed."""
 
 
 class UsageWriter:
