@@ -8,7 +8,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
-from agentmart.contracts.grants import GrantState
+from agentmart.contracts.grants import GrantState, OnDisconnect
 from agentmart.contracts.keys import PUBLISHABLE
 from agentmart.infra.models import BaseModel, ScopedQuerySet
 
@@ -93,6 +93,7 @@ class GrantRow(models.Model):
     allowed_ips = models.JSONField(default=list)
     tweakable = models.JSONField(default=list)
     tweaks = models.JSONField(default=dict)
+    on_disconnect = models.CharField(max_length=10, default=OnDisconnect.DRAIN)
     version = models.BigIntegerField(default=1)
 
     objects = GrantRowQuerySet.as_manager()

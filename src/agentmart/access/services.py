@@ -173,6 +173,7 @@ def _facts(config: AgentConfig) -> dict[str, Any]:
         "limits": plan_limits(resource.plan),
         "tweakable": config.tweakable,
         "tweaks": config.tweaks,
+        "on_disconnect": resource.offering.on_disconnect,
         "budget": _budget(config),
     }
 

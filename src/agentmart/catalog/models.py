@@ -10,6 +10,7 @@ from django.db.models import Func, Value
 
 from agentmart.agents.models import Agent, FlowVersion
 from agentmart.catalog.states import OfferingState
+from agentmart.contracts.grants import OnDisconnect
 from agentmart.identity.models import SELLERS, Customer
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, ScopedQuerySet
@@ -157,6 +158,12 @@ class Offering(BaseModel):
     def requires_provider_approval(self) -> bool:
         """Return whether an order waits for the provider (default: only where people fulfil it)."""
         return bool(self.plugin_options.get("require_provider_approval", self.type == BASIC_TYPE))
+
+    @property
+    def on_disconnect(self) -> OnDisconnect:
+        """Return what becomes of a run whose caller left: `plugin_options.on_disconnect`, else it is drained."""
+        wanted = self.plugin_options.get("on_disconnect")
+        return OnDisconnect.CANCEL if wanted == OnDisconnect.CANCEL else OnDisconnect.DRAIN
 
 
 class OfferingPrivate(models.Model):

@@ -35,6 +35,13 @@ class Limits:
     priority: bool = False
 
 
+class OnDisconnect(StrEnum):
+    """What becomes of a run whose caller left; the offering's provider decides."""
+
+    DRAIN = "drain"  # it goes on to its end; all it used is billed
+    CANCEL = "cancel"  # it is stopped; what it used by then is billed
+
+
 class BudgetAction(StrEnum):
     """What happens when a budget is used up."""
 
@@ -94,8 +101,11 @@ class Grant:
     )  # the buyer's settings: node → field → value
     accept_until: datetime | None = None  # end of a rotated key's overlap
     model: str = ""  # what OpenAI's clients call the agent: the offering's slug
-    key_limits: Limits | None = None  # caps of this key alone, beside the plan's; None or unset: none of its own
+    key_limits: Limits | None = (
+        None  # caps of this key alone, beside the plan's; None or unset: none of its own
+    )
     budget: Budget | None = None  # of the agent, all its keys together
     allowed_origins: tuple[str, ...] = ()  # of a publishable key: `scheme://host[:port]`, compared exactly
     allowed_ips: tuple[str, ...] = ()  # networks that may use the key; empty: all
+    on_disconnect: OnDisconnect = OnDisconnect.DRAIN
     version: int = 1

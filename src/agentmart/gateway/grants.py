@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from agentmart.contracts.grants import Budget, Grant, GrantState, Limits, Tweakable
+from agentmart.contracts.grants import Budget, Grant, GrantState, Limits, OnDisconnect, Tweakable
 from agentmart.contracts.tables import GRANT, GRANT_CHANNEL
 from agentmart.gateway.database import FAILED, Database
 from agentmart.gateway.errors import Unavailable
@@ -32,7 +32,8 @@ CACHE_SIZE = 20_000
 SELECT_GRANT = f"""
 SELECT key_id, key_sha256, kind, environment, state, customer_id, provider_customer_id, project_id, resource_id,
        config_id, offering_id, plan_id, flow_version_id, runtime, deployment_id, scopes, expires_at, accept_until,
-       limits, tweakable, tweaks, version, model, key_limits, budget, allowed_origins, allowed_ips
+       limits, tweakable, tweaks, version, model, key_limits, budget, allowed_origins, allowed_ips,
+       on_disconnect
 FROM {GRANT} WHERE key_id = $1
 """  # noqa: S608  the table's name is a constant
 
@@ -71,6 +72,7 @@ def grant_from_row(row: Any) -> Grant:
         **plain,
         key_sha256=bytes(row["key_sha256"]),
         state=GrantState(row["state"]),
+        on_disconnect=OnDisconnect(row["on_disconnect"]),
         scopes=frozenset(_scopes.decode(row["scopes"])),
         limits=_limits.decode(row["limits"]),
         tweakable=_tweakable.decode(row["tweakable"]),

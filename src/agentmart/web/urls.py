@@ -9,14 +9,18 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerView
 
-from agentmart.access.catalog_api import OfferingViewSet, PlanViewSet, ProviderOfferingViewSet
+from agentmart.access.catalog_api import (
+    OfferingViewSet,
+    PlanViewSet,
+    ProviderAgentViewSet,
+    ProviderOfferingViewSet,
+)
 from agentmart.access.tenants_api import CustomerViewSet, ProjectViewSet
 from agentmart.billing.api import InvoiceViewSet
 from agentmart.catalog.api import (
     CategoryGroupViewSet,
     CategoryViewSet,
     PlanComponentViewSet,
-    ProviderAgentViewSet,
 )
 from agentmart.identity.api import (
     ApiTokenViewSet,

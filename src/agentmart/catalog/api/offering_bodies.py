@@ -14,6 +14,7 @@ from agentmart.catalog.api.fields import BoundField, link, text
 from agentmart.catalog.api.plans import MAX_ITEMS, PlanBodySerializer
 from agentmart.catalog.models import TYPES, Category
 from agentmart.catalog.states import OfferingState
+from agentmart.contracts.grants import OnDisconnect
 from agentmart.identity import countries
 from agentmart.identity.models import Customer
 from agentmart.infra.rest import HexUUIDField, JsonObject, Relation, fold
@@ -60,10 +61,13 @@ class PluginOptions(JsonObject):
     """Settings of an offering's type; those we know are checked, others kept."""
 
     def to_internal_value(self, data: Any) -> dict[Any, Any]:
-        """Return the options; refuses a flag that is no boolean."""
+        """Return the options; refuses a flag that is no boolean, a choice that is none."""
         value = super().to_internal_value(data)
         if not isinstance(value.get("require_provider_approval", True), bool):
             raise serializers.ValidationError({"require_provider_approval": ["Must be a valid boolean."]})
+        if value.get("on_disconnect", OnDisconnect.DRAIN) not in list(OnDisconnect):
+            choices = ", ".join(OnDisconnect)
+            raise serializers.ValidationError({"on_disconnect": [f"Use one of {choices}."]})
         return value
 
 
