@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentmart.reports.csv_export import cell, lines
+from agentmart.kit.csv_lines import cell, lines
 
 
 @pytest.mark.parametrize(

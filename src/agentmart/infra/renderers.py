@@ -31,6 +31,20 @@ class JsonRenderer(renderers.JSONRenderer):
             return bytes(super().render(data, accepted_media_type, renderer_context))
 
 
+class CsvRenderer(renderers.BaseRenderer):
+    """Lets `Accept: text/csv` and `?format=csv` be asked for; whoever answers in it writes the lines itself."""
+
+    media_type = "text/csv"
+    format = "csv"
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
+    ) -> bytes:
+        """Return an answer without rows."""
+        return b""
+
+
 def _plain(value: Any) -> Any:
     """Return a value of a kind that the encoder does not know as one that it does; raises TypeError."""
     return str.__str__(value) if isinstance(value, str) else JSONEncoder().default(value)

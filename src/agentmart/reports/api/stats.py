@@ -8,15 +8,14 @@ from typing import Any
 from django.http import HttpResponseBase, StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.identity.permissions import require
 from agentmart.identity.selectors import operator_customer
-from agentmart.infra.renderers import JsonRenderer
+from agentmart.infra.renderers import CsvRenderer, JsonRenderer
 from agentmart.infra.rest import ApiViewSet
-from agentmart.reports import csv_export
+from agentmart.kit import csv_lines
 from agentmart.reports.api import answers, bodies
 from agentmart.reports.api.parameters import (
     CSV,
@@ -50,20 +49,6 @@ _USAGE = {
     },
     **EXPORT,
 }
-
-
-class CsvRenderer(BaseRenderer):
-    """Lets `Accept: text/csv` be asked for; the reports write their lines themselves."""
-
-    media_type = "text/csv"
-    format = CSV
-    charset = "utf-8"
-
-    def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None
-    ) -> bytes:
-        """Return an answer without rows."""
-        return b""
 
 
 class _Without:
@@ -228,7 +213,7 @@ class StatsViewSet(ApiViewSet):
         """Return a table, written while it is sent."""
         name = f"{self.action}-{days.start}-{days.end}.csv"
         return StreamingHttpResponse(
-            csv_export.lines(columns, rows),
+            csv_lines.lines(columns, rows),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
