@@ -23,16 +23,35 @@ class GrantState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What the plan allows; None means unlimited. Rates are per key, per resource and per customer alike."""
+class Caps:
+    """What a customer as a whole, or all buyers of an offering together, may do; None means unlimited."""
 
     requests_per_minute: int | None = None
     concurrent_requests: int | None = None
     requests_per_month: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the plan allows; None means unlimited.
+
+    Rates and calls at once hold for all resources that a customer has under the plan together, and so for each
+    of their keys; sums of a month for each resource.
+    """
+
+    requests_per_minute: int | None = None
+    concurrent_requests: int | None = None
+    requests_per_month: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_month: int | None = None
     max_context_tokens: int | None = None
     streaming: bool = True
     batch: bool = False
     priority: bool = False
+    customer: Caps | None = None  # of the customer, over all it has; set by the operator
+    agent: Caps | None = None  # of the offering, over all who buy it; set by its provider
 
 
 class OnDisconnect(StrEnum):
@@ -56,6 +75,11 @@ class Budget:
     amount: Decimal
     currency: str
     action: BudgetAction = BudgetAction.NOTIFY
+    reached: int = 0  # percent: the last of BUDGET_STEPS that this month's charges have reached
+
+
+BUDGET_STEPS = (50, 80, 100)
+"""Percentages of a budget that its people are told of, once each and month."""
 
 
 @dataclass(frozen=True, slots=True)
