@@ -7,7 +7,7 @@ from typing import Any
 from agentmart.adapters.runtimes import RuntimeFailure
 from agentmart.kit.errors import DomainError
 
-RETRY_SECONDS = "1"
+RETRY_SECONDS = 1
 
 
 class Unavailable(DomainError):
@@ -16,8 +16,15 @@ class Unavailable(DomainError):
     code = "unavailable"
     status = 503
 
-    def __init__(self, message: str = "The service cannot take this call now. Try again shortly.") -> None:
-        super().__init__(message, headers={"Retry-After": RETRY_SECONDS})
+    def __init__(
+        self,
+        message: str = "The service cannot take this call now. Try again shortly.",
+        *,
+        reason: str = "",
+        retry_after: int = RETRY_SECONDS,
+    ) -> None:
+        extra = {"reason": reason, "retry_after": retry_after} if reason else {}
+        super().__init__(message, extra=extra, headers={"Retry-After": str(retry_after)})
 
 
 class UpstreamError(DomainError):

@@ -13,7 +13,8 @@ class RuntimeFailure(Exception):
     Codes: `flow_error` (the flow raised), `timeout`, `crashed` (the process died), `not_deployed`, `busy`
     (no capacity, retry), `refused` (policy), `unreachable`, `bad_flow` (cannot be built; `message` says why).
     `detail` is for the provider's log only, never for a caller. `usage` is what the run's model calls had used
-    by then: a failed run may have cost tokens.
+    by then: a failed run may have cost tokens. `begun` is False only where the run cannot have begun: then, and
+    only then, it may be asked for again without doing anything twice.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class RuntimeFailure(Exception):
         retryable: bool = False,
         detail: str = "",
         usage: TokenUsage | None = None,
+        begun: bool = True,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -31,6 +33,7 @@ class RuntimeFailure(Exception):
         self.retryable = retryable
         self.detail = detail
         self.usage = usage
+        self.begun = begun
 
 
 @dataclass(frozen=True, slots=True)

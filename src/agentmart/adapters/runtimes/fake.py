@@ -70,7 +70,9 @@ class FakeRuntime:
         """Yield the answer word by word, then the result; raises RuntimeFailure."""
         self.requests.append(request)
         if request.deployment_id not in self.deployments:
-            raise RuntimeFailure("not_deployed", "This agent is not deployed in the runtime.", retryable=True)
+            raise RuntimeFailure(
+                "not_deployed", "This agent is not deployed in the runtime.", retryable=True, begun=False
+            )
         script = self.script(request.deployment_id)
         finished = False
         try:

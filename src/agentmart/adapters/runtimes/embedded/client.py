@@ -99,8 +99,8 @@ class EmbeddedRuntime:
             await connection.close()
 
 
-def _lost() -> RuntimeFailure:
-    return RuntimeFailure("unreachable", "The connection to the runtime broke off.")
+def _lost(*, begun: bool = True) -> RuntimeFailure:
+    return RuntimeFailure("unreachable", "The connection to the runtime broke off.", begun=begun)
 
 
 async def _open(path: str) -> _Connection:
@@ -109,7 +109,7 @@ async def _open(path: str) -> _Connection:
         reader, writer = await asyncio.wait_for(opening, CONNECT_SECONDS)
     except (OSError, TimeoutError) as error:
         raise RuntimeFailure(
-            "unreachable", "The runtime is not running.", retryable=True, detail=str(error)
+            "unreachable", "The runtime is not running.", retryable=True, detail=str(error), begun=False
         ) from error
     return _Connection(reader, writer)
 
@@ -172,7 +172,7 @@ class _Connection:
 
     def _write(self, message: wire.Request) -> None:
         if self.lost:
-            raise _lost()
+            raise _lost(begun=False)
         try:
             self._writer.write(wire.pack(message))
         except ValueError as error:
@@ -195,6 +195,11 @@ async def _next(replies: asyncio.Queue[wire.Reply | None], seconds: float) -> wi
         raise _lost()
     if isinstance(reply, wire.Failed):
         raise RuntimeFailure(
-            reply.code, reply.message, retryable=reply.retryable, detail=reply.detail, usage=reply.usage
+            reply.code,
+            reply.message,
+            retryable=reply.retryable,
+            detail=reply.detail,
+            usage=reply.usage,
+            begun=reply.begun,
         )
     return reply

@@ -120,7 +120,7 @@ class Parent:
         before = sum(pool.idle() for pool in self.own.values())
         if not before:
             raise RuntimeFailure(
-                "busy", "Too many agents with code of their own are running.", retryable=True
+                "busy", "Too many agents with code of their own are running.", retryable=True, begun=False
             )
         for pool in self.own.values():
             pool.reap(0.0)

@@ -147,10 +147,12 @@ class Pool:
         while (child := self._pick(key)) is None:
             if self._closed:
                 raise RuntimeFailure(
-                    "not_deployed", "This agent was removed from the runtime.", retryable=True
+                    "not_deployed", "This agent was removed from the runtime.", retryable=True, begun=False
                 )
             if len(self._waiting) >= self._nursery.settings.max_waiting:
-                raise RuntimeFailure("busy", "The runtime has more to do than it may queue.", retryable=True)
+                raise RuntimeFailure(
+                    "busy", "The runtime has more to do than it may queue.", retryable=True, begun=False
+                )
             self._grow()
             turn = loop.create_future()
             self._waiting.append(turn)
@@ -163,7 +165,9 @@ class Pool:
                 elif turn.done() and not turn.cancelled():
                     self._wake()  # woken, but too late: the turn is somebody else's
                 if isinstance(error, TimeoutError):
-                    raise RuntimeFailure("busy", "The runtime had no room in time.", retryable=True) from None
+                    raise RuntimeFailure(
+                        "busy", "The runtime had no room in time.", retryable=True, begun=False
+                    ) from None
                 raise
         return child
 

@@ -103,11 +103,11 @@ class Server:
     async def _answer(self, request: wire.Request, writer: asyncio.StreamWriter) -> None:
         try:
             if self._draining and not isinstance(request, wire.Check):
-                raise RuntimeFailure("busy", "The runtime is shutting down.", retryable=True)
+                raise RuntimeFailure("busy", "The runtime is shutting down.", retryable=True, begun=False)
             await self._carry_out(request, writer)
         except RuntimeFailure as failure:
             fields = (failure.code, failure.message, failure.retryable, failure.detail, failure.usage)
-            await _send(writer, wire.Failed(request.id, *fields))
+            await _send(writer, wire.Failed(request.id, *fields, failure.begun))
         except ConnectionError:
             logger.debug("a client of the runtime hung up")
         except Exception:  # a flaw of ours must not leave the caller waiting

@@ -80,7 +80,9 @@ class Deployments:
         """Return a record; raises RuntimeFailure `not_deployed`."""
         record = self.records.get(deployment_id)
         if record is None:
-            raise RuntimeFailure("not_deployed", "This agent is not deployed in the runtime.", retryable=True)
+            raise RuntimeFailure(
+                "not_deployed", "This agent is not deployed in the runtime.", retryable=True, begun=False
+            )
         return record
 
     def flow(self, record: Record) -> dict[str, Any]:

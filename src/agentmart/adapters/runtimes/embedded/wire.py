@@ -75,6 +75,7 @@ class Failed(msgspec.Struct, tag=True):
     retryable: bool
     detail: str
     usage: TokenUsage | None
+    begun: bool = True
 
 
 class Condition(msgspec.Struct, tag=True):

@@ -115,7 +115,9 @@ def _why_blocked(text: str) -> str:
 
 def of_connection(broken: Broken, table: Mapping[str, Row]) -> RuntimeFailure:
     """Return what a failed exchange means."""
-    return failure(table[broken.code], str(broken))
+    failed = failure(table[broken.code], str(broken))
+    failed.begun = broken.code != "connect"  # without a connection nothing can have begun
+    return failed
 
 
 def of_stream(text: str) -> RuntimeFailure:
