@@ -45,7 +45,7 @@ def test_without_permission_the_import_names_node_and_reason(world: World, promp
     assert [row["node"] for row in told["needs_permission"]] == [prompt]
     refused = world.provider.api.post(f"{path}import_flow/", {"flow": own_code()})
     assert refused.status_code == 400
-    (error,) = refused.json()["extra"]["errors"]
+    (error,) = refused.json()["errors"]
     assert (error["code"], error["node"]) == ("permission_required", prompt)
     assert error["message"] == told["needs_permission"][0]["reason"]
     assert FlowVersion.objects.count() == 0
@@ -104,7 +104,7 @@ def test_after_the_permission_is_withdrawn_nothing_more_is_imported_or_published
     body = {"category": category(world), "plans": [PLAN]}
     allow(world, False)
     again = world.provider.api.post(f"{path}import_flow/", {"flow": own_code()})
-    assert (again.status_code, again.json()["extra"]["errors"][0]["code"]) == (400, "permission_required")
+    assert (again.status_code, again.json()["errors"][0]["code"]) == (400, "permission_required")
     refused = world.provider.api.post(f"{path}publish/", body)
     assert refused.status_code == 409
     assert refused.json() == {

@@ -25,6 +25,7 @@ from agentmart.infra.actors import Actor, RoleGrant
 from agentmart.infra.models import AuditEntry
 from agentmart.metering import services
 from agentmart.metering.models import ComponentEvent, ComponentUsage
+from agentmart.resources import services as resources
 from agentmart.resources.models import PlanPeriod
 
 USAGES = "/api/marketplace-component-usages/"
@@ -289,7 +290,7 @@ def test_by_plan_period_the_usage_counts_for_that_plan(world: World, sold: Sold)
         assert by_plan() == {sold.plan.uuid: "1", larger.uuid: "8"}
     below = {"resource": sold.resource.uuid, "usages": [{"type": "storage", "amount": "0.5"}]}
     assert ok(post(f"{USAGES}set_usage/", below), 400) == {
-        "usages[0].amount": ["Another plan holds 1 of that month; name its `plan_period` to correct it."]
+        "usages": [{"amount": ["Another plan holds 1 of that month; name its `plan_period` to correct it."]}]
     }
     assert by_plan() == {sold.plan.uuid: "1", larger.uuid: "8"}
     elsewhere = sell(world.provider, world.buyer, at=ACTIVATED, plan=PLAN, components=COMPONENTS, name="B")
@@ -354,7 +355,7 @@ def test_the_limit_is_counted_after_replacement(world: World, sold: Sold) -> Non
     ok(post(f"{USAGES}set_usage/", totals(sold, storage=90)), 201)
     ok(post(f"{USAGES}set_usage/", totals(sold, storage=100)), 201)
     refused = ok(post(f"{USAGES}set_usage/", totals(sold, seats=1, storage=101)), 400)
-    assert list(refused) == ["usages[1].amount"]
+    assert [list(row) for row in refused["usages"]] == [[], ["amount"]]
     assert (month(world, sold), month(world, sold, "seats")) == ("100", "")
     assert ok(post(USAGES, body(sold, 1, transaction_id="T")), 400)
     set_component(sold, "storage", limit_amount=D(50))
@@ -407,6 +408,60 @@ def test_a_resource_that_ended_has_usage_until_then(world: World, sold: Sold) ->
         late = body(sold, "1") if date is None else body(sold, "1", date=date)
         for api in (world.provider.api, world.operator.api):
             assert list(ok(api.post(USAGES, late), 400)) == ["date"]
+
+
+def test_while_its_end_is_carried_out_a_resource_has_no_usage_any_more(world: World, sold: Sold) -> None:
+    begun = datetime(2026, 3, 18, 9, 0, tzinfo=UTC)
+    with tenancy.as_system("test") as actor:
+        resources.begin_termination(sold.resource, actor=actor, now=begun)
+    post = world.provider.api.post
+    ok(post(USAGES, body(sold, "1", date="2026-03-18T09:00:00Z")), 201)
+    ok(post(USAGES, body(sold, "2", date="2026-03-17")), 201)  # what was used before is still told
+    for day in ("2026-03-18T09:00:01Z", "2026-03-19", None):
+        late = body(sold, "1") if day is None else body(sold, "1", date=day)
+        for api in (world.provider.api, world.operator.api):
+            assert ok(api.post(USAGES, late), 400) == {"date": ["The resource ended on 2026-03-18 09:00 UTC."]}
+    late = {**totals(sold, storage=9), "date": "2026-03-19"}
+    assert list(ok(post(f"{USAGES}set_usage/", late), 400)) == ["date"]
+    with tenancy.as_system("test") as actor:  # the end failed, and the resource runs again
+        resources.fail_resource(sold.resource, "It would not go.", actor=actor, now=TODAY)
+        resources.activate_resource(sold.resource, actor=actor, now=TODAY)
+    ok(post(USAGES, body(sold, "1")), 201)
+    assert month(world, sold) == "4"
+
+
+def test_a_day_of_two_plans_is_one_day(world: World, sold: Sold) -> None:
+    switched = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
+    post = world.provider.api.post
+    old = {row["component_type"]: row["uuid"] for row in _plan_components(world, sold.plan.uuid)}
+    first = body(sold, "10", old["storage"], date="2026-03-15")
+    ok(post(USAGES, first), 201)
+    with tenancy.as_system("test") as actor:
+        larger = catalog.create_plan(
+            sold.resource.offering, {**PLAN, "name": "Larger"}, actor=actor, now=ACTIVATED
+        )
+        resources.change_plan(sold.resource, larger, limits={}, actor=actor, now=switched)
+
+    def by_plan() -> dict[str, str]:
+        rows = ok(world.buyer.api.get(USAGES, type="storage"))
+        return {row["plan_uuid"]: row["amount"] for row in rows}
+
+    for again in (first, body(sold, "10", date="2026-03-15"), body(sold, "10", date="2026-03-15T18:00:00Z")):
+        assert ok(post(USAGES, again), 201)["amount"] == "10"
+        assert by_plan() == {sold.plan.uuid: "10"}
+    assert events() == [("day", D(10), D(10))]
+    ok(post(USAGES, body(sold, "16", date="2026-03-15")), 201)  # more: under the plan in force last
+    assert by_plan() == {sold.plan.uuid: "10", larger.uuid: "6"}
+    ok(post(USAGES, body(sold, "9", date="2026-03-15")), 201)  # less: from that plan first, then the others
+    assert by_plan() == {sold.plan.uuid: "9", larger.uuid: "0"}
+    ok(post(USAGES, body(sold, "12", old["storage"], date="2026-03-15")), 201)  # its address names a plan
+    assert by_plan() == {sold.plan.uuid: "12", larger.uuid: "0"}
+    other_day = body(sold, "1", old["storage"], date="2026-03-16")
+    assert list(ok(post(USAGES, other_day), 400)) == ["component"]
+
+
+def _plan_components(world: World, plan: str) -> Any:
+    return ok(world.provider.api.get("/api/marketplace-plan-components/", plan_uuid=plan))
 
 
 # -- what the gateway meters

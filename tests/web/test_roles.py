@@ -213,7 +213,7 @@ ATTEMPTS: list[tuple[str, str, Attempt]] = [
     ("agent.write", "rename", lambda api, s: api.patch(s.agent, {"name": "X"})),
     ("agent.write", "import", lambda api, s: api.post(f"{s.agent}import_flow/", {"flow": "{"})),
     ("agent.write", "publish", lambda api, s: api.post(f"{s.agent}publish/", {})),
-    ("agent.write", "see the source", lambda api, s: api.get(f"{s.agent}versions/1/")),
+    ("agent.see", "version", lambda api, s: api.get(f"{s.agent}versions/1/")),
     ("agent.see", "see", lambda api, s: api.get(s.agent)),
     ("agent.see", "versions", lambda api, s: api.get(f"{s.agent}versions/")),
     ("agent.see", "validate", lambda api, s: api.post(f"{s.agent}validate_flow/", {"flow": "{"})),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,11 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.agents import selectors, services
+from agentmart.agents.flows import FlowRefused
 from agentmart.agents.models import Agent
 from agentmart.agents.states import AgentState
 from agentmart.contracts.runtimes import RUNTIMES
 from agentmart.identity.models import SELLERS, Customer
-from agentmart.identity.permissions import require, viewer
+from agentmart.identity.permissions import permitted, require, viewer
 from agentmart.infra.actors import Actor
 from agentmart.infra.rest import (
     ApiSerializer,
@@ -57,6 +59,12 @@ class FlowVersionSerializer(ApiSerializer):
     warnings = serializers.JSONField(read_only=True)
     created = serializers.DateTimeField(read_only=True)
     created_by = serializers.CharField(read_only=True)
+
+
+class FlowVersionDetailSerializer(FlowVersionSerializer):
+    """A version, with its cleaned export for those who manage the agent."""
+
+    flow = serializers.DictField(read_only=True, required=False)
 
 
 class AgentSerializer(ApiSerializer):
@@ -202,7 +210,9 @@ class AgentViewSet(ApiViewSet):
         """Say what an import would say; stores nothing and executes nothing."""
         agent = self.get_object()
         require(self.actor, "agent.see", provider_id=agent.customer_id)
-        return Response(services.inspect(_flow_of(self.payload)).as_dict())
+        with _told_as_body():
+            report = services.inspect(_flow_of(self.payload))
+        return Response(report.as_dict())
 
     @action(detail=True, methods=["post"])
     def import_flow(self, request: Request, **kwargs: Any) -> Response:
@@ -210,9 +220,10 @@ class AgentViewSet(ApiViewSet):
         agent = self.get_object()
         require(self.actor, "agent.write", provider_id=agent.customer_id)
         note = self.body(ImportSerializer).get("note", "")
-        version, created = services.import_flow(
-            agent, _flow_of(self.payload), note=note, actor=self.actor, now=self.now
-        )
+        with _told_as_body():
+            version, created = services.import_flow(
+                agent, _flow_of(self.payload), note=note, actor=self.actor, now=self.now
+            )
         return Response(self._version(version), status=201 if created else 200)
 
     @extend_schema(responses=FlowVersionSerializer(many=True))
@@ -223,21 +234,38 @@ class AgentViewSet(ApiViewSet):
         return self.get_paginated_response([self._version(version) for version in page])
 
     @extend_schema(
-        responses=FlowVersionSerializer, operation_id="site_agent_provider_agents_version_retrieve"
+        responses=FlowVersionDetailSerializer, operation_id="site_agent_provider_agents_version_retrieve"
     )
     @action(detail=True, methods=["get"], url_path="versions/(?P<number>[0-9]{1,9})")
     def version(self, request: Request, number: str, **kwargs: Any) -> Response:
-        """Show one version; its flow only to those who manage the agent."""
+        """Show one version, with its flow (`flow`) to those who manage the agent."""
         agent = self.get_object()
         version = agent.versions.filter(version=int(number)).first()
         if version is None:
             raise NotFound(f"Agent {agent.name} has no version {number}.")
-        require(self.actor, "agent.write", provider_id=agent.customer_id)
-        return Response({**self._version(version), "flow": version.flow})
+        source = {"flow": version.flow} if self._manages(agent) else {}
+        return Response({**self._version(version), **source})
+
+    def _manages(self, agent: Agent) -> bool:
+        """Return whether the actor may read the agent's flows."""
+        return permitted(self.actor, "agent.write", provider_id=agent.customer_id)
 
     def _version(self, version: Any) -> dict[str, Any]:
         """Return a version as JSON."""
         return FlowVersionSerializer(version, context=self.get_serializer_context()).data
+
+
+@contextmanager
+def _told_as_body() -> Iterator[None]:
+    """Answer a refused flow (400) with every reason under `errors`, and its sentences under `flow`."""
+    try:
+        yield
+    except FlowRefused as refusal:
+        if refusal.status != 400:
+            raise
+        errors = refusal.extra["errors"]
+        told = [error["message"] for error in errors]
+        raise serializers.ValidationError({"flow": told, "errors": errors}) from None
 
 
 def _flow_of(body: Mapping[str, Any]) -> Any:

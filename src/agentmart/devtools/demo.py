@@ -165,7 +165,7 @@ def import_flows(stage: Stage, story: Story, cast: Cast) -> None:
         refusal = cast.provider.call(
             "POST", f"{AGENTS}/{cast.ids['chat_agent']}/import_flow/", {"flow": broken}
         )
-        reason = (refusal.body.get("extra") or {}).get("errors", [{}])[0].get("message", "")
+        reason = (refusal.body.get("flow") or [""])[0]
         story.check(
             "a broken export is refused, naming the node",
             refusal.status == 400 and gone["id"] in reason,

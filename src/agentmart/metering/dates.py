@@ -44,19 +44,20 @@ def check_date(
     *,
     now: datetime,
     activated_at: datetime | None,
-    terminated_at: datetime | None,
+    ended_at: datetime | None,
     any_past_day: bool,
 ) -> None:
     """Raise Invalid for a time that usage of a resource cannot be reported for.
 
     Providers report 35 days back, and never before the activation; `any_past_day` lifts both (imported history).
+    `ended_at`: when its end was begun, for calls and charges stop then, however long the end takes.
     """
     if activated_at is None:
         raise Invalid("The resource has not been activated; it has no usage yet.", field="resource")
     if when.after(now + AHEAD):
         raise Invalid("The date lies in the future.", field="date")
-    if terminated_at is not None and when.after(terminated_at):
-        raise Invalid(f"The resource ended on {terminated_at:%Y-%m-%d %H:%M} UTC.", field="date")
+    if ended_at is not None and when.after(ended_at):
+        raise Invalid(f"The resource ended on {ended_at:%Y-%m-%d %H:%M} UTC.", field="date")
     if any_past_day:
         return
     if when.before(now - BACK):

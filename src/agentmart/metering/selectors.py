@@ -158,6 +158,12 @@ def day_of(usage: ComponentUsage, day: date) -> Decimal:
     return Decimal(reported) + (metered or 0)
 
 
+def rows_of_month(resource: Resource, component_type: str, month: date) -> list[ComponentUsage]:
+    """Return a month's rows of a component, one per plan that the resource had in it, the latest first."""
+    rows = ComponentUsage.objects.filter(resource=resource, component_type=component_type, month=month)
+    return list(rows.order_by("-created", "-id"))
+
+
 def used_elsewhere(usage: ComponentUsage, window: tuple[date, date] | None) -> Decimal:
     """Return what the resource used of the component in a limit's period, without this row."""
     rows: Any = ComponentUsage.objects.filter(
@@ -236,6 +242,20 @@ def visible_plan_period(name: str, *, actor: Actor) -> PlanPeriod | None:
     rows: Any = PlanPeriod.objects.filter(resource__in=Resource.objects.visible_to(actor))
     period: PlanPeriod | None = rows.filter(pk=uuid).select_related("resource").first() if uuid else None
     return period
+
+
+def plans_on(resource: Resource, day: date) -> set[UUID | None]:
+    """Return the plans that were in force at some time of a calendar day (UTC)."""
+    periods: Any = PlanPeriod.objects.filter(resource=resource, start__lt=day_start(day) + timedelta(days=1))
+    return set(periods.exclude(end__lte=day_start(day)).values_list("plan_id", flat=True))
+
+
+def end_of_service(resource: Resource) -> datetime | None:
+    """Return when the resource went out of service (its end was begun, charges stopped), None while it is in it."""
+    ends = list(PlanPeriod.objects.filter(resource=resource).values_list("end", flat=True))
+    if not ends:
+        return resource.terminated_at
+    return None if None in ends else max(end for end in ends if end is not None)
 
 
 def plan_at(resource: Resource, moment: datetime, *, whole_day: bool) -> UUID | None:

@@ -144,17 +144,57 @@ def add_usage(
     moment = when or ReportDate(now)
     _check_date(resource, moment, actor=actor, now=now)
     plan_id = selectors.plan_at(resource, moment.moment, whole_day=moment.whole_day)
-    component = _component(names, component_name, (plan_id, resource.plan_id), field="component")
-    usage = monthly(resource, component, plan_id, moment.month, now=now)
-    before = selectors.total_of(usage)
-    kind, difference = "add", amount
+    of_day = set() if transaction_id else selectors.plans_on(resource, moment.day)
+    component = _component(names, component_name, {plan_id, resource.plan_id, *of_day}, field="component")
     if not transaction_id:
-        kind, difference = "day", CONTEXT.subtract(amount, selectors.day_of(usage, moment.day))
-    entry = Entry(
-        kind, difference, moment, description, None, transaction_id, payload if transaction_id else ""
-    )
-    book(usage, component, before, entry, actor=actor, now=now, field="usage")
+        if named is not None and named.plan_id in of_day:
+            plan_id = named.plan_id
+        day = _Day(resource, component, plan_id, moment)
+        return day.set(amount, description, actor=actor, now=now), False
+    usage = monthly(resource, component, plan_id, moment.month, now=now)
+    entry = Entry("add", amount, moment, description, None, transaction_id, payload)
+    book(usage, component, selectors.total_of(usage), entry, actor=actor, now=now, field="usage")
     return usage, False
+
+
+class _Day:
+    """A calendar day of one component: its amount is counted over all plans the resource had in the month.
+
+    So a report that is repeated after a switch of plans changes nothing.
+    """
+
+    def __init__(
+        self, resource: Resource, component: OfferingComponent, plan_id: UUID | None, when: ReportDate
+    ) -> None:
+        rows = selectors.rows_of_month(resource, component.type, when.month)
+        rows.sort(key=lambda row: row.plan_id != plan_id)  # the plan in force at that time comes first
+        self.held = [(row, selectors.day_of(row, when.day)) for row in rows]
+        self.resource, self.component, self.plan_id, self.when = resource, component, plan_id, when
+
+    def set(self, amount: Decimal, description: str, *, actor: Actor, now: datetime) -> ComponentUsage:
+        """Make the day come to `amount`; what is missing goes to the plan in force, what is too much is taken back."""
+        difference = CONTEXT.subtract(amount, sum((held for _, held in self.held), Decimal(0)))
+        parts = self._less(-difference) if self.held and difference <= 0 else []
+        if not parts:
+            row = monthly(self.resource, self.component, self.plan_id, self.when.month, now=now)
+            parts = [(row, difference)]
+        for row, part in parts:
+            entry = Entry("day", part, self.when, description)
+            book(row, self.component, selectors.total_of(row), entry, actor=actor, now=now, field="usage")
+        return parts[0][0]
+
+    def _less(self, over: Decimal) -> list[tuple[ComponentUsage, Decimal]]:
+        """Return what is taken from which row: first from the plan in force, then from later plans before earlier."""
+        parts = []
+        for row, held in self.held:
+            if held <= 0:
+                continue
+            taken = min(over, held)
+            over = CONTEXT.subtract(over, taken)
+            parts.append((row, -taken))
+            if not over:
+                break
+        return parts
 
 
 @transaction.atomic
@@ -194,7 +234,7 @@ def _check_date(resource: Resource, when: ReportDate, *, actor: Actor, now: date
         when,
         now=now,
         activated_at=resource.activated_at,
-        terminated_at=resource.terminated_at,
+        ended_at=selectors.end_of_service(resource),
         any_past_day=permitted(actor, "usage.correct"),
     )
 
