@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.refusals import places
 from tests.support.world import World, make_world
 
 from agentmart.catalog.models import Offering, Plan
@@ -38,7 +39,7 @@ def test_refused_with_its_field(world: World, plan: dict[str, Any], field: str) 
         },
     )
     assert answer.status_code == 400
-    assert list(answer.json()) == [field]
+    assert list(places(answer.json())) == [field]
     assert not Offering.objects.exists()
     assert not Plan.objects.exists()
 

@@ -305,3 +305,41 @@ def test_no_line_of_a_name_becomes_a_header(world: World, scope: str) -> None:
     invite(world, scope)
     posted()
     assert mail.outbox[0].subject == "Invitation to Evil Bcc: all@x.example"
+
+
+# --- how many mails ------------------------------------------------------------------------------
+
+
+def test_a_customer_s_mails_are_limited_by_the_day(
+    world: World, scope: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.INVITATIONS_PER_DAY = 3
+    made = invite(world, scope)
+    invite(world, scope, email="a@b.example")
+    ok(world.buyer.api.post(f"{INVITATIONS}{made['uuid']}/send/"))
+    body = {"email": "c@d.example", "role": "CUSTOMER.SUPPORT", "scope": scope}
+    for path, sent in ((INVITATIONS, body), (f"{INVITATIONS}{made['uuid']}/send/", None)):
+        refused = world.buyer.api.post(path, sent)
+        assert (refused.status_code, refused["Retry-After"]) == (429, str(12 * 3600))
+        assert refused.json()["code"] == "too_many_invitations"
+    assert len(ProcrastinateJob.objects.filter(task_name="identity.send_invitation")) == 3
+    assert Invitation.objects.count() == 2
+    ok(world.operator.api.post(INVITATIONS, body), 201)  # staff's are not counted
+    assert world.provider.customer is not None
+    other = f"/api/customers/{world.provider.customer.uuid}/"
+    ok(world.provider.api.post(INVITATIONS, {**body, "scope": other}), 201)  # nor another customer's
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(hours=12))
+    ok(world.buyer.api.post(f"{INVITATIONS}{made['uuid']}/send/"))
+
+
+def test_nobody_s_mailbox_is_flooded(world: World, scope: str) -> None:
+    made = invite(world, scope)
+    for person in (world.buyer, world.operator):
+        for _ in range(2):
+            ok(person.api.post(f"{INVITATIONS}{made['uuid']}/send/"))
+    for person in (world.buyer, world.operator):
+        assert person.api.post(f"{INVITATIONS}{made['uuid']}/send/").status_code == 429
+        again = {"email": SAM.upper(), "role": "CUSTOMER.OWNER", "scope": scope}
+        assert person.api.post(INVITATIONS, again).status_code == 429
+    invite(world, scope, email="another@stranger.example")
+    assert ok(world.buyer.api.get(f"{INVITATIONS}{made['uuid']}/"))["state"] == "pending"

@@ -11,7 +11,7 @@ from tests.support.world import NOW, Api, World
 
 from agentmart.identity import services as identity
 from agentmart.identity.models import ApiToken, Membership, Quota, Role, User
-from agentmart.infra import clock, tenancy
+from agentmart.infra import clock, tenancy, throttle
 from agentmart.infra.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -212,6 +212,32 @@ def test_passwords_are_changed_by_the_old_one_or_by_staff(world: World) -> None:
         assert list(told) == [({}, {}), ({}, {})]
     assert user.check_password("another good password")
     assert world.stranger.api.post(path, body).status_code == 404
+
+
+def test_the_old_password_is_not_guessed_with_somebody_s_token(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    path = f"{own(world.buyer)}change_password/"
+    ok(world.operator.api.post(path, {"new_password": "correct horse battery"}))
+    wrong = {"new_password": "another good password", "old_password": "wrong"}
+    right = {**wrong, "old_password": "correct horse battery"}
+    guesses = [world.buyer.api.post(path, wrong) for _ in range(throttle.MOST_PASSWORDS)]
+    assert {answer.status_code for answer in guesses} == {400}
+    waiting = world.buyer.api.post(path, right)
+    assert (waiting.status_code, waiting["Retry-After"]) == (429, "60")
+    assert waiting.json()["code"] == "too_many_attempts"
+    with tenancy.as_system("test"):
+        refused = AuditEntry.objects.filter(action="user.password_refused").values_list(
+            "object_id", "actor_name"
+        )
+        assert list(refused) == [(world.buyer.user.pk, "boris")] * throttle.MOST_PASSWORDS
+        assert User.objects.get(pk=world.buyer.user.pk).check_password("correct horse battery")
+    ok(world.operator.api.post(path, {"new_password": "the operator's choice"}))  # staff guesses nothing
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(minutes=1))
+    ok(world.buyer.api.post(path, {**right, "old_password": "the operator's choice"}))
+    again = [world.buyer.api.post(path, wrong).status_code for _ in range(throttle.MOST_PASSWORDS)]
+    assert again == [400] * throttle.MOST_PASSWORDS  # who knew it begins anew
 
 
 # --- lists ---------------------------------------------------------------------------------------

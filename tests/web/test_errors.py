@@ -139,9 +139,11 @@ def test_an_unknown_host_is_refused_in_json(world: World, settings: Any) -> None
             {"non_field_errors": ["The body is not valid JSON: Expecting value at line 1, column 10."]},
         ),
         (b'{"name": NaN}', {"name": ["NaN is not a number of JSON."]}),
-        (b'{"a": [0, {"b": 1e999}]}', {"a[1].b": ["The number is too large."]}),
+        (b'{"a": [0, {"b": 1e999}]}', {"a": [{}, {"b": ["The number is too large."]}]}),
         (b'{"a": ' + b"9" * 5000 + b"}", {"a": ["A whole number of 5000 digits is too large."]}),
-        (b'{"a": {"b": "\\u0000"}}', {"a.b": ["Null characters are not allowed."]}),
+        (b'{"tags": ["x", "\\u0000"]}', {"tags": {"1": ["Null characters are not allowed."]}}),
+        (b'[{"b": NaN}]', {"non_field_errors": ["NaN is not a number of JSON."]}),
+        (b'{"a": {"b": "\\u0000"}}', {"a": {"b": ["Null characters are not allowed."]}}),
         (b'{"name": "\\udfff"}', {"name": ["Half of a surrogate pair is not valid text."]}),
         (b"[" * 101 + b"]" * 101, {"non_field_errors": ["The body is nested deeper than 100 levels."]}),
         (b"[" * 9999 + b"]" * 9999, {"non_field_errors": ["The body is nested deeper than 100 levels."]}),
@@ -163,7 +165,7 @@ def test_forms_are_read_too(world: World) -> None:
     )
     assert ok(answer, 201)["country"] == "DE"
     answer = raw(world, "POST", "/api/customers/", b"name=%00", "application/x-www-form-urlencoded")
-    assert (answer.status_code, answer.json()) == (400, {"name[0]": ["Null characters are not allowed."]})
+    assert (answer.status_code, answer.json()) == (400, {"name": ["Null characters are not allowed."]})
 
 
 def test_what_is_ignored_of_a_body_is_named(world: World) -> None:

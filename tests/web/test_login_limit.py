@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.test import Client
+from django.test import Client, RequestFactory
 from tests.support.world import NOW, Api, World
 
 from agentmart.identity.models import User
 from agentmart.infra import clock, tasks, tenancy, throttle
 from agentmart.infra.models import AuditEntry, LoginAttempts
+from agentmart.web.callers import address_of
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +73,41 @@ def test_a_header_makes_no_other_address_of_the_caller(olga: User) -> None:
     assert log_in("olga", PASSWORD, **{"X-Forwarded-For": "10.1.0.0"}).status_code == 429
 
 
+@pytest.mark.parametrize(
+    ("trusted", "peer", "forwarded", "address"),
+    [
+        ([], "10.0.0.1", "203.0.113.9", "10.0.0.1"),
+        (["10.0.0.0/8"], "10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        (["10.0.0.0/8"], "10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (["10.0.0.0/8"], "10.0.0.1", "203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        (["10.0.0.0/8"], "10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        (["10.0.0.0/8"], "10.0.0.1", "203.0.113.9:4711", "203.0.113.9"),
+        (["10.0.0.0/8"], "10.0.0.1", "[2001:db8:0:1:2::3]:80", "2001:db8:0:1::"),
+        (["10.0.0.0/8"], "10.0.0.1", "unknown, 10.0.0.2", "10.0.0.2"),
+        (["10.0.0.0/8"], "10.0.0.1", "", "10.0.0.1"),
+        (["10.0.0.0/8"], "192.0.2.1", "203.0.113.9", "192.0.2.1"),
+        (["10.0.0.0/8"], "::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        (["fd00::/8"], "fd00::1", "203.0.113.9", "203.0.113.9"),
+        ([], "2001:db8:0:1:aaaa::1", "", "2001:db8:0:1::"),
+        ([], "", "203.0.113.9", ""),
+    ],
+)
+def test_only_trusted_proxies_say_where_a_request_came_from(
+    settings: Any, trusted: list[str], peer: str, forwarded: str, address: str
+) -> None:
+    settings.TRUSTED_PROXIES = [ip_network(network) for network in trusted]
+    request = RequestFactory(REMOTE_ADDR=peer).get("/", headers={"X-Forwarded-For": forwarded})
+    assert address_of(request) == address
+
+
+def test_behind_a_trusted_proxy_each_caller_is_counted_alone(olga: User, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.1")]
+    for _ in range(throttle.MOST_PASSWORDS):
+        log_in("olga", **{"X-Forwarded-For": "203.0.113.9"})
+    assert log_in("olga", PASSWORD, **{"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}).status_code == 429
+    assert log_in("olga", PASSWORD, **{"X-Forwarded-For": "203.0.113.10"}).status_code == 302
+
+
 def test_another_name_and_another_address_go_on(olga: User) -> None:
     for _ in range(throttle.MOST_PASSWORDS + 1):
         log_in("boris")
@@ -113,6 +150,17 @@ def test_counts_are_swept_after_an_hour(world: World, monkeypatch: pytest.Monkey
     tasks.sweep_login_attempts()
     with tenancy.as_system("test"):
         assert LoginAttempts.objects.count() == 0
+
+
+def test_counts_of_a_day_are_kept_for_the_day(world: World) -> None:
+    for hours in (0, 1, 11):
+        at = NOW + timedelta(hours=hours)
+        wait = throttle.attempt("x", most=0, now=at, each=throttle.DAY)
+        assert wait == (12 - hours) * 3600
+        assert throttle.sweep(now=at) == 0
+    with tenancy.as_system("test"):
+        assert LoginAttempts.objects.get().attempts == 3
+        assert throttle.sweep(now=NOW + timedelta(hours=13)) == 1
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets as random
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -99,6 +100,15 @@ def _database() -> dict[str, Any]:
     }
 
 
+def _trusted_proxies() -> list[IPv4Network | IPv6Network]:
+    """Return whose word is believed about where a request came from; raises BadSetting."""
+    name = "AGENTMART_TRUSTED_PROXIES"
+    try:
+        return [ip_network(part.strip()) for part in ENV.text(name).split(",") if part.strip()]
+    except ValueError as error:
+        raise BadSetting(f"{name}: {error}") from None
+
+
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -117,6 +127,7 @@ STATIC_ROOT = None  # files are served from where the packages hold them
 WHITENOISE_USE_FINDERS = True
 LOGGING_CONFIG = None  # kit.logs configures every process alike
 DATA_UPLOAD_MAX_MEMORY_SIZE = ENV.integer("AGENTMART_FLOW_MAX_BYTES") + 1024 * 1024
+TRUSTED_PROXIES = _trusted_proxies()
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 12 * 60 * 60
@@ -147,6 +158,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "agentmart.infra.pagination.Pagination",
     "DEFAULT_SCHEMA_CLASS": "agentmart.infra.schema.ApiSchema",
     "EXCEPTION_HANDLER": "agentmart.web.errors.handle",
+    "LIST_SERIALIZER_ERRORS_AS_DICT": True,  # the handler makes lists of them
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -187,6 +199,7 @@ FLOW_MAX_BYTES = ENV.integer("AGENTMART_FLOW_MAX_BYTES")
 RUN_TIMEOUT_SECONDS = ENV.integer("AGENTMART_RUN_TIMEOUT_SECONDS")
 PROVIDER_PUBLISH = ENV.text("AGENTMART_PROVIDER_PUBLISH")
 PUBLIC_CATALOG = ENV.flag("AGENTMART_PUBLIC_CATALOG")
+INVITATIONS_PER_DAY = ENV.integer("AGENTMART_INVITATIONS_PER_DAY")
 INVOICE_GRACE_SECONDS = ENV.integer("AGENTMART_INVOICE_GRACE_SECONDS")
 INVOICE_DUE_DAYS = ENV.integer("AGENTMART_INVOICE_DUE_DAYS")
 CURRENCY = ENV.text("AGENTMART_CURRENCY")

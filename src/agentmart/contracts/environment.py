@@ -37,6 +37,11 @@ SETTINGS: tuple[Setting, ...] = (
         "*",
         readers=("web",),
     ),
+    Setting(
+        "AGENTMART_TRUSTED_PROXIES",
+        "Addresses or networks, comma separated, of proxies before web server and gateway whose X-Forwarded-For is believed; empty: none.",
+        readers=("web", "gateway"),
+    ),
     Setting("AGENTMART_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR.", "INFO", readers=_ALL),
     # -- database
     Setting(
@@ -258,3 +263,10 @@ SETTINGS: tuple[Setting, ...] = (
 def environment(values: dict[str, str] | None = None) -> Environment:
     """Return the declared settings, read from the process environment or the given values."""
     return Environment(SETTINGS, values)
+    Setting(
+        "AGENTMART_INVITATIONS_PER_DAY",
+        "Most invitation mails that the members of one customer send in a day.",
+        "200",
+        "int",
+        readers=("web",),
+    ),

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 from rest_framework import exceptions, parsers, serializers
 
+from agentmart.kit.errors import nested
+
 MAX_DEPTH = 100
 MAX_INTEGER = 2**63 - 1
 
@@ -67,27 +69,27 @@ class JsonParser(parsers.BaseParser):
             raise exceptions.ParseError(f"The body is not valid JSON: {error.msg} at {place}.") from None
         except RecursionError:
             raise exceptions.ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
+        _check_depth(body)
         if refused or _SUSPECT.search(text):
             check(body)
-        _check_depth(body)
         return body
 
 
 def check(body: Any) -> None:
     """Raise 400 for the first value (or key) that cannot be accepted, under its place in the body."""
-    stack: list[tuple[str, Any]] = [("", body)]
+    stack: list[tuple[tuple[str | int, ...], Any]] = [((), body)]
     while stack:
         place, item = stack.pop()
         message = item.message if isinstance(item, _Refused) else text_problem(item)
         if message:
-            raise serializers.ValidationError({place or "non_field_errors": [message]})
+            raise serializers.ValidationError(nested(place, message))
         if isinstance(item, dict):
             for key, below in item.items():
                 if text_problem(key):
-                    raise serializers.ValidationError({place or "non_field_errors": [text_problem(key)]})
-                stack.append((f"{place}.{key}" if place else key, below))
+                    raise serializers.ValidationError(nested(place, text_problem(key)))
+                stack.append(((*place, key), below))
         elif isinstance(item, list):
-            stack.extend((f"{place}[{index}]", below) for index, below in enumerate(item))
+            stack.extend(((*place, index), below) for index, below in enumerate(item))
 
 
 def text_problem(value: Any) -> str:

@@ -175,7 +175,7 @@ class TenantView(APIView):
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"non_field_errors": ["Give a JSON object."]})
         if isinstance(data, QueryDict):
-            check(dict(data.lists()))
+            check({name: values[0] if len(values) == 1 else values for name, values in data.lists()})
         return data
 
 

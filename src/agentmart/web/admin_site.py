@@ -17,7 +17,8 @@ from agentmart.identity.models import User
 from agentmart.infra import audit, clock, tenancy, throttle
 from agentmart.infra.actors import ANONYMOUS
 from agentmart.infra.models import AuditEntry
-from agentmart.web.middleware import address_of, too_many_logins
+from agentmart.web.callers import address_of
+from agentmart.web.middleware import too_many_logins
 
 ROOMS = {
     "identity": "People",

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from agentmart.kit.errors import DomainError
+from agentmart.kit.errors import LONGEST_LIST, DomainError, nested, steps_of
 from agentmart.kit.logs import request_id_var
 
 logger = logging.getLogger("agentmart.web")
@@ -29,17 +29,29 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, exceptions.ValidationError):
-        detail = error.detail
+        detail = _like_the_request(error.detail)
         return Response(detail if isinstance(detail, dict) else {"non_field_errors": detail}, status=400)
     if isinstance(error, exceptions.APIException):
         return _api(error)
     return None
 
 
+def _like_the_request(detail: Any) -> Any:
+    """Return what the framework found wrong, items of lists of objects in a list (it numbers them in an object)."""
+    if not isinstance(detail, dict):
+        return detail
+    told = {key: _like_the_request(below) for key, below in detail.items()}
+    if told and all(isinstance(key, int) and isinstance(told[key], dict) for key in told):
+        last: int = max(told)
+        if last < LONGEST_LIST:
+            return [told.get(index, {}) for index in range(last + 1)]
+    return {str(key): below for key, below in told.items()}
+
+
 def _domain(error: DomainError) -> Response:
     """Return a refusal of a service; a 400 takes the field form unless it lists its reasons in `extra`."""
     if error.status == 400 and (error.field or not error.extra):
-        body: dict[str, Any] = {error.field or "non_field_errors": [error.message]}
+        body = nested(steps_of(error.field or ""), error.message)
     else:
         body = {"detail": error.message, "code": error.code}
         if error.extra:

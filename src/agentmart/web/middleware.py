@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from agentmart.infra import clock, throttle
 from agentmart.kit.logs import request_id_var
+from agentmart.web.callers import address_of
 
 logger = logging.getLogger("agentmart.web")
 
@@ -89,11 +90,6 @@ class RequestContextMiddleware:
             return JsonResponse(body, status=503, headers={"Retry-After": "1"})
         body = {"detail": "Something that this is about was deleted or used meanwhile.", "code": "conflict"}
         return JsonResponse(body, status=409)
-
-
-def address_of(request: HttpRequest) -> str:
-    """Return the address that the request came from; a header that the caller could write is not believed."""
-    return str(request.META.get("REMOTE_ADDR") or "")
 
 
 def too_many_logins(wait: int) -> HttpResponse:

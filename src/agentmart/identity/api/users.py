@@ -16,6 +16,7 @@ from agentmart.identity.impersonation_api import ImpersonationActions
 from agentmart.identity.models import Membership, User
 from agentmart.identity.permissions import permitted, require, viewer
 from agentmart.identity.roles import ROLE_IDS
+from agentmart.infra import throttle
 from agentmart.infra.actors import Actor, system_actor
 from agentmart.infra.rest import (
     ApiSerializer,
@@ -282,15 +283,19 @@ class UserViewSet(ImpersonationActions):
 
     @action(detail=True, methods=["post"])
     def change_password(self, request: Request, **kwargs: Any) -> Response:
-        """Set a password: one's own by naming the old one; staff anybody's."""
+        """Set a password: one's own by naming the old one; staff anybody's. Too many wrong ones must wait (429)."""
         user = self.get_object()
         self._require_own_or_staff(user)
         body = self.body(PasswordSerializer)
-        services.change_password(
-            user,
-            body["new_password"],
-            old=body.get("old_password"),
-            actor=self.actor,
-            now=self.now,
-        )
+        who, old = ("change password", user.uuid), body.get("old_password")
+        wait = throttle.attempt(*who, most=throttle.MOST_PASSWORDS, now=self.now) if old is not None else 0
+        if wait:
+            raise throttle.TooOften(f"Too many wrong passwords; try again in {wait} seconds.", wait=wait)
+        try:
+            services.change_password(user, body["new_password"], old=old, actor=self.actor, now=self.now)
+        except services.WrongPassword as refusal:
+            services.note_wrong_password(user, actor=self.actor, now=self.now)
+            # Answered, not raised: what is raised undoes the request's transaction, and with it the count.
+            return Response({str(refusal.field): [refusal.message]}, status=400)
+        throttle.forgive(*who, now=self.now)
         return Response({"detail": f"The password of {user.username} has been changed."})

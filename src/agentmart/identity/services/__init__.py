@@ -38,9 +38,11 @@ from agentmart.identity.services.projects import (
 )
 from agentmart.identity.services.tokens import issue_token, note_token_use, revoke_token, rotate_token
 from agentmart.identity.services.users import (
+    WrongPassword,
     change_password,
     create_user,
     delete_user,
+    note_wrong_password,
     refresh_token,
     update_user,
 )
@@ -49,6 +51,7 @@ __all__ = [
     "SEND_JOB",
     "CustomerBlocked",
     "HasDependents",
+    "WrongPassword",
     "accept_invitation",
     "add_member",
     "cancel_invitation",
@@ -72,6 +75,7 @@ __all__ = [
     "lock_project",
     "note_sending",
     "note_token_use",
+    "note_wrong_password",
     "refresh_token",
     "reject_invitation",
     "remove_member",

@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from agentmart.identity.invitation_tokens import read_token
 from agentmart.identity.models import Customer, Invitation, Project, User
+from agentmart.identity.permissions import permitted
 from agentmart.identity.services.customers import lock_customer, require_not_blocked
 from agentmart.identity.services.members import check_place, give_role, require_member_write
 from agentmart.identity.states import TRANSITIONS, InvitationState, Sending
-from agentmart.infra import audit, jobs, tenancy, transitions
+from agentmart.infra import audit, jobs, tenancy, throttle, transitions
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Forbidden, NotFound
 
 LIFETIME = timedelta(days=7)
 SEND_JOB = "identity.send_invitation"
+MAILS_TO_ONE = 5
+"""Invitation mails a day from one customer to one address."""
 
 
 @transaction.atomic
@@ -33,13 +37,14 @@ def invite(
 ) -> Invitation:
     """Offer a role to whoever reads that e-mail; the mail is sent by a job.
 
-    Raises Forbidden, CustomerBlocked (409), Invalid (role of another kind of place).
+    Raises Forbidden, CustomerBlocked (409), Invalid (role of another kind of place), TooOften (429).
     """
     require_member_write(
         actor, role=role, customer_id=customer.id, project_id=project.id if project else None
     )
     require_not_blocked(lock_customer(customer.id))
     check_place(role, project)
+    _count_mail(customer.id, email, actor=actor, now=now)
     invitation = Invitation.objects.create(
         customer=customer,
         project=project,
@@ -56,11 +61,29 @@ def invite(
     return invitation
 
 
+def _count_mail(customer_id: UUID, email: str, *, actor: Actor, now: datetime) -> None:
+    """Count a mail that is about to be sent; raises TooOften (429) where the customer has sent enough today.
+
+    Staff sends as many as it likes, but not to one address.
+    """
+    limits = [(("invitation", customer_id.hex, email.casefold()), MAILS_TO_ONE, f"to {email}")]
+    if not permitted(actor, "user.write"):
+        limits.append((("invitations", customer_id.hex), settings.INVITATIONS_PER_DAY, "of one customer"))
+    for who, most, whose in limits:
+        wait = throttle.attempt(*who, most=most, now=now, each=throttle.DAY)
+        if wait:
+            raise throttle.TooOften(
+                f"At most {most} invitation mails {whose} are sent in a day (UTC); go on tomorrow.",
+                wait=wait,
+                code="too_many_invitations",
+            )
+
+
 @transaction.atomic
 def resend_invitation(invitation: Invitation, *, actor: Actor, now: datetime) -> Invitation:
     """Send a pending or expired invitation once more; the earlier mail's token no longer counts.
 
-    Raises Forbidden, CustomerBlocked (409), Conflict where it is over.
+    Raises Forbidden, CustomerBlocked (409), Conflict where it is over, TooOften (429).
     """
     _require_write(invitation, actor)
     require_not_blocked(lock_customer(invitation.customer_id))
@@ -74,6 +97,7 @@ def resend_invitation(invitation: Invitation, *, actor: Actor, now: datetime) ->
             now=now,
             action="invitation.renewed",
         )
+    _count_mail(invitation.customer_id, invitation.email, actor=actor, now=now)
     invitation.serial += 1
     invitation.expires_at = now + LIFETIME
     invitation.sending, invitation.error_message, invitation.modified = Sending.SCHEDULED, "", now

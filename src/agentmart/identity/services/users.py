@@ -20,6 +20,13 @@ from agentmart.infra.actors import Actor
 from agentmart.infra.models import snapshot
 from agentmart.kit.errors import Conflict, Forbidden, Invalid
 
+
+class WrongPassword(Invalid):
+    """The old password that somebody gave is not theirs."""
+
+    code = "wrong_password"
+
+
 OWN_FIELDS = frozenset(
     {
         "first_name",
@@ -127,7 +134,7 @@ def delete_user(user: User, *, actor: Actor, now: datetime) -> None:
 def change_password(user: User, new: str, *, old: str | None, actor: Actor, now: datetime) -> None:
     """Set a password: one's own by naming the old one, anybody's by staff.
 
-    Raises Forbidden, Invalid (old_password missing or wrong, new_password too weak).
+    Raises Forbidden, WrongPassword, Invalid (old_password missing, new_password too weak).
     """
     require_in_person(actor)
     _require_self_or_staff(user, actor)
@@ -135,12 +142,17 @@ def change_password(user: User, new: str, *, old: str | None, actor: Actor, now:
         if old is None:
             raise Invalid("This field is required.", field="old_password")
         if not user.check_password(old):
-            raise Invalid("This is not your password.", field="old_password")
+            raise WrongPassword("This is not your password.", field="old_password")
     check_password(new, user, field="new_password")
     user.set_password(new)
     with tenancy.elevated():
         user.save(update_fields=["password"])
     audit.record("user.password_changed", user, actor=actor, now=now)
+
+
+def note_wrong_password(user: User, *, actor: Actor, now: datetime) -> None:
+    """Write into the audit log that somebody who was logged in did not know the password."""
+    audit.record("user.password_refused", user, actor=actor, now=now)
 
 
 @transaction.atomic
