@@ -133,6 +133,12 @@ SETTINGS: tuple[Setting, ...] = (
         "embedded",
     ),
     Setting(
+        "AGENTMART_FALLBACK_RUNTIME",
+        "Runtime that flows are deployed to as well, and that is asked where a run at their own cannot have begun: embedded or langflow; empty: none.",
+        "",
+        readers=("gateway", "worker"),
+    ),
+    Setting(
         "LANGFLOW_RUNTIME_URL",
         "Address of a Langflow server, 1.12 or newer, that runs flows; empty: none.",
         "",
@@ -201,6 +207,20 @@ SETTINGS: tuple[Setting, ...] = (
         "60",
         "int",
         readers=("gateway", "runtime", "worker"),
+    ),
+    Setting(
+        "AGENTMART_SHED_AFTER_MS",
+        "How long calls that were let in may wait for their run to begin, in milliseconds, before more are refused with 503; 0: any time.",
+        "500",
+        "int",
+        readers=("gateway",),
+    ),
+    Setting(
+        "AGENTMART_SHUTDOWN_GRACE_SECONDS",
+        "How long the gateway, told to stop, lets calls go on before it stops and meters them as they are.",
+        "20",
+        "int",
+        readers=("gateway",),
     ),
     # -- rules
     Setting("AGENTMART_FLOW_MAX_BYTES", "Largest flow export accepted.", "5242880", "int", readers=("web",)),

@@ -32,6 +32,17 @@ def new_runtime(env: Environment) -> str:
     return kind
 
 
+def fallback_runtime(env: Environment) -> str:
+    """Return the kind that stands in for others, empty where none does; raises BadSetting for one not set up."""
+    kind = env.text("AGENTMART_FALLBACK_RUNTIME")
+    if kind and kind not in runtime_parameters(env):
+        raise BadSetting(
+            f"AGENTMART_FALLBACK_RUNTIME must be a runtime that is set up (embedded, or langflow with "
+            f"LANGFLOW_RUNTIME_URL), not {kind!r}"
+        )
+    return kind
+
+
 def _langflow(env: Environment, url: str) -> dict[str, Any]:
     if not url.startswith(("http://", "https://")):
         raise BadSetting("LANGFLOW_RUNTIME_URL must be the Langflow server's address, http://… or https://…")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -78,6 +79,14 @@ class Gateway:
         self._metrics.watch(
             "usage_spooled", "Calls whose usage waits on the disk.", lambda: self._writer.spooled
         )
+        self._metrics.watch("calls_shed", "Calls refused for load.", lambda: self._runs.shedder.shed)
+        for upstream in self._runs.upstreams:
+            self._metrics.watch_runtime(
+                "runtime_circuit",
+                "Circuit breaker of a runtime: 0 closed, 1 half open, 2 open.",
+                upstream.name,
+                partial(self._runs.upstreams.state, upstream.name),
+            )
         self._metrics.watch("usage_store_up", "Whether usage can be written.", lambda: self._writer.healthy)
         self._metrics.watch(
             "grants_heard", "Whether changes of keys are heard.", lambda: self._grants.trusted

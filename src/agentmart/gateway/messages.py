@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from agentmart.kit.errors import DomainError, Invalid, NotFound
 from agentmart.kit.ids import new_id
 
 MAX_SESSION = 128
+TIMEOUT_HEADER = "X-Request-Timeout"
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 Header = Callable[[str], str | None]
 
 
@@ -161,6 +164,16 @@ def wants_stream(accept: str | None) -> bool:
         if media_type == EVENT_STREAM:
             return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
     return False
+
+
+def asked_seconds(header: Header) -> float:
+    """Return how many seconds the caller waits (`X-Request-Timeout`), infinite where not said; raises Invalid."""
+    given = header(TIMEOUT_HEADER.lower())
+    if given is None:
+        return inf
+    if not _SECONDS.fullmatch(given.strip()) or not float(given):
+        raise invalid(TIMEOUT_HEADER, "Give a positive number of seconds, as 2.5.")
+    return float(given)
 
 
 class InvokeDialect:

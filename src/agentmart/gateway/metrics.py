@@ -31,6 +31,7 @@ class Metrics:
     def __init__(self, token: str) -> None:
         self._token = token.encode()
         self._registry = CollectorRegistry()
+        self._of_runtimes: dict[str, Gauge] = {}
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._answers = Counter(
@@ -59,6 +60,14 @@ class Metrics:
     def watch(self, name: str, told: str, value: Callable[[], float]) -> None:
         """Show a value that is read when asked for."""
         Gauge(f"agentmart_gateway_{name}", told, registry=self._registry).set_function(value)
+
+    def watch_runtime(self, name: str, told: str, runtime: str, value: Callable[[], float]) -> None:
+        """Show a value of one runtime, read when asked for."""
+        gauge = self._of_runtimes.get(name)
+        if gauge is None:
+            gauge = Gauge(f"agentmart_gateway_{name}", told, ("runtime",), registry=self._registry)
+            self._of_runtimes[name] = gauge
+        gauge.labels(runtime).set_function(value)
 
     def observe(self, exchange: Exchange) -> None:
         """Count one finished exchange."""

@@ -24,7 +24,7 @@ from agentmart.gateway.keys import (
     key_in,
 )
 from agentmart.gateway.limits import Lease, Limiter, check_context, month_after, month_of
-from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, scoped_session
+from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, asked_seconds, scoped_session
 from agentmart.gateway.runs import Call, Run, Runs
 from agentmart.gateway.settings import GatewaySettings
 from agentmart.gateway.usage import COUNT_MONTH
@@ -61,6 +61,7 @@ class Pipeline:
         now = self._settings.clock.now()
         grant = await self._grant(caller, now)  # again: the key may have been revoked while the body came
         invocation = dialect.parse(body, exchange.header)
+        deadline = exchange.begun + asked_seconds(exchange.header)
         request = self._check(exchange, caller, grant, invocation)
         key = exchange.header("idempotency-key")
         if key is not None:
@@ -73,7 +74,9 @@ class Pipeline:
         try:
             lease = await self._take(exchange, grant, now)
             seal = self._idempotency.sealer(key, exchange.call_id) if key is not None else None
-            call = Call(exchange.call_id, grant, invocation, request, exchange.begun, len(body), seal)
+            call = Call(
+                exchange.call_id, grant, invocation, request, exchange.begun, len(body), seal, deadline
+            )
             run = await self._runs.start(call, lease)
         except BaseException:  # whatever kept the call from starting: its key may be used again
             if key is not None:

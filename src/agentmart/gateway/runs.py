@@ -1,4 +1,8 @@
-"""One admitted call on its way: the flow runs to its end and is metered, whether or not its caller stays."""
+"""One admitted call on its way: the flow runs to its end and is metered, whether or not its caller stays.
+
+The end comes by itself, by the deadline, or, where the offering says so, by the caller's leaving. What was used until
+then is billed in each case.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,23 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from math import inf
 from time import monotonic
 from uuid import UUID
 
 import msgspec
 
 from agentmart.adapters.runtimes import RunRequest, RunResult, Runtime, RuntimeFailure
-from agentmart.contracts.grants import Grant
+from agentmart.contracts.grants import Grant, OnDisconnect
 from agentmart.contracts.usage import CallStatus, Completed, UsageEvent
-from agentmart.gateway.errors import Internal, Unavailable, from_runtime
+from agentmart.gateway.errors import Internal, Unavailable, UpstreamTimeout, from_runtime
 from agentmart.gateway.limits import Lease
 from agentmart.gateway.messages import Answer, Invocation
+from agentmart.gateway.pieces import Pieces
 from agentmart.gateway.settings import GatewaySettings
+from agentmart.gateway.shedding import Shedder
+from agentmart.gateway.upstreams import AGAIN, Upstream, Upstreams
 from agentmart.gateway.usage import MAX_INT, Course, Outcome, event_of, started_of
 from agentmart.gateway.writer import Meter
 from agentmart.kit.errors import DomainError
@@ -31,6 +38,13 @@ DEADLINE_GRACE = 2.0
 """A runtime keeps the deadline itself; this much later the gateway no longer waits for it."""
 BIG_TEXT = 64 * 1024
 """Texts beyond this many characters are counted in a thread, so that other calls go on."""
+PAUSE_BEFORE_AGAIN = 0.05
+LEFT = "caller_left"
+"""Error code of a run that was stopped because its caller left."""
+
+
+class _Stopped(Exception):
+    """The run was given up, for its caller left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,7 @@ class Call:
     begun: float  # monotonic seconds
     bytes_in: int = 0  # of the request's body
     seal: Callable[[bytes], bytes] | None = None  # under an idempotency key: encrypts the answer, to be kept
+    deadline: float = inf  # monotonic seconds; the caller's own
 
 
 class Run:
@@ -52,29 +67,29 @@ class Run:
     def __init__(
         self,
         call: Call,
-        runtime: Runtime,
+        upstreams: Upstreams,
         writer: Meter,
         lease: Lease,
-        *,
-        now: Callable[[], datetime],
-        max_output: int,
+        settings: GatewaySettings,
     ) -> None:
         self.call = call
         self.caller_left = False
         self.event: UsageEvent | None = None  # once the run has ended
         self.answer: Answer | None = None  # once its usage is durable; of a failed run, what there was of it
-        self._runtime = runtime
+        self._upstreams = upstreams
         self._writer = writer
         self._lease = lease
-        self._now = now
-        self._max_output = max_output
+        self._now = settings.clock.now
+        self._max_output = settings.max_output
         self._pieces: list[str] = []
-        self._tokens: asyncio.Queue[str | None] = asyncio.Queue()
+        self._tokens = Pieces(settings.buffered_output)
         self._failure: DomainError | None = None
         self._asked = monotonic()  # when the runtime was asked, when it was done, when its first piece came
         self._done: float | None = None
         self._first: float | None = None
         self._began = False  # an answer has begun to be streamed
+        self._stops = call.grant.on_disconnect is OnDisconnect.CANCEL
+        self._patience: asyncio.Timeout | None = None  # with the runtime that is being asked
         self._task = asyncio.create_task(self._go())
 
     @property
@@ -83,8 +98,11 @@ class Run:
         return self._task
 
     def leave(self) -> None:
-        """Note that nobody waits for the answer any more; the run goes on and is metered."""
+        """Note that nobody waits for the answer any more: by the offering's policy the run goes on or is stopped."""
         self.caller_left = True
+        self._tokens.abandon()
+        if self._stops and self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def tokens(self, idle: float) -> AsyncIterator[str | None]:
         """Yield the answer's pieces until the run's end, and None after every `idle` seconds of silence."""
@@ -112,7 +130,7 @@ class Run:
             requests = event.requests
         finally:
             self._lease.release(requests)
-            self._tokens.put_nowait(None)
+            self._tokens.end()
         self.answer = answer
         if self._failure is not None:
             raise self._failure
@@ -120,7 +138,8 @@ class Run:
 
     def _completed(self, event: UsageEvent, answer: Answer) -> Completed:
         seal = self.call.seal
-        kept = seal(msgspec.json.encode(answer)) if seal is not None and self._failure is None else None
+        whole = self._failure is None and event.error_code != LEFT
+        kept = seal(msgspec.json.encode(answer)) if seal is not None and whole else None
         return Completed(event, seal is not None, kept)
 
     def _answer(self, event: UsageEvent, text: str) -> Answer:
@@ -136,12 +155,11 @@ class Run:
     async def _outcome(self) -> Outcome:
         """Run, and say how it ended; never raises."""
         try:
-            async with asyncio.timeout(self.call.request.timeout_seconds + DEADLINE_GRACE):
-                result = await (self._stream() if self.call.invocation.stream else self._invoke())
+            result = await self._ask()
         except RuntimeFailure as failure:
             return self._failed(failure)
-        except TimeoutError:
-            return self._failed(RuntimeFailure("timeout", "The runtime did not keep the deadline."))
+        except _Stopped:
+            return Outcome(CallStatus.CANCELLED, "".join(self._pieces), error_code=LEFT)
         except asyncio.CancelledError:
             return self._failed(RuntimeFailure("stopped", "The gateway was stopped."))
         except Exception:  # outermost for a run: whatever broke, the call must be metered
@@ -151,14 +169,68 @@ class Run:
         status = CallStatus.CANCELLED if self.caller_left else CallStatus.OK
         return Outcome(status, result.text, result.usage)
 
-    async def _invoke(self) -> RunResult:
-        result = await self._runtime.invoke(self.call.request)
+    async def _ask(self) -> RunResult:
+        """Ask the runtime; where it says that the run cannot have begun, ask once more, then who stands in for it."""
+        failure = RuntimeFailure("unreachable", "No runtime takes the call.", begun=False)
+        for upstream in self._upstreams.admitted(self.call.grant.runtime):
+            try:
+                return await self._ask_one(upstream)
+            except RuntimeFailure as error:
+                failure = error
+            if failure.code in AGAIN and not failure.begun and upstream.breaker.admit(monotonic()):
+                await asyncio.sleep(PAUSE_BEFORE_AGAIN)
+                try:
+                    return await self._ask_one(upstream)
+                except RuntimeFailure as error:
+                    failure = error
+            if failure.begun or self._pieces:
+                break
+        raise failure
+
+    async def _ask_one(self, upstream: Upstream) -> RunResult:
+        """Ask one runtime, which was admitted, and tell its breaker how it went; raises RuntimeFailure, _Stopped."""
+        request = self.call.request
+        left = min(request.timeout_seconds, self.call.deadline - monotonic())
+        told = False
+        try:
+            if left <= 0:
+                raise RuntimeFailure("timeout", "The caller's time was over.", begun=False)
+            if self.caller_left and self._stops:
+                raise _Stopped
+            self._patience = asyncio.timeout(left + DEADLINE_GRACE)
+            async with self._patience:
+                result = await self._run_at(upstream, replace(request, timeout_seconds=left))
+        except RuntimeFailure as failure:
+            told = left > 0
+            if told:
+                upstream.failed(failure, request.deployment_id)
+            raise
+        except TimeoutError:
+            if self.caller_left and self._stops:
+                raise _Stopped from None
+            told = True
+            upstream.breaker.bad(monotonic())
+            raise RuntimeFailure("timeout", "The runtime did not keep the deadline.") from None
+        else:
+            told = True
+            upstream.breaker.good(monotonic())
+            return result
+        finally:
+            self._patience = None
+            if not told:
+                upstream.breaker.unknown()
+
+    async def _run_at(self, upstream: Upstream, request: RunRequest) -> RunResult:
+        """Run; in pieces where they are streamed, or where a run that is stopped must be known so far."""
+        if self.call.invocation.stream or self._stops:
+            return await self._stream(upstream.runtime, request)
+        result = await upstream.runtime.invoke(request)
         self._check_size(len(result.text))
         return result
 
-    async def _stream(self) -> RunResult:
+    async def _stream(self, runtime: Runtime, request: RunRequest) -> RunResult:
         size = 0
-        async with aclosing(self._runtime.stream(self.call.request)) as events:  # type: ignore[type-var]
+        async with aclosing(runtime.stream(request)) as events:  # type: ignore[type-var]
             async for piece in events:
                 if isinstance(piece, RunResult):
                     self._check_size(len(piece.text))
@@ -168,9 +240,11 @@ class Run:
                 if self._first is None:
                     self._first = monotonic()
                 self._pieces.append(piece.text)
-                if not self.caller_left:
+                if self.call.invocation.stream and not self.caller_left:
                     self._began = True
-                    self._tokens.put_nowait(piece.text)
+                    self._tokens.put(piece.text)
+                    if self._tokens.full:
+                        await self._tokens.room()
         raise RuntimeFailure("crashed", "The agent's answer broke off.")
 
     def _check_size(self, size: int) -> None:
@@ -232,7 +306,8 @@ class Runs:
     def __init__(self, settings: GatewaySettings, writer: Meter, runtimes: Mapping[str, Runtime]) -> None:
         self._settings = settings
         self._writer = writer
-        self._runtimes = runtimes
+        self.upstreams = Upstreams(runtimes, settings.fallbacks)
+        self.shedder = Shedder(settings.longest_wait)
         self._gateway_id = new_id()
         self._tasks: set[asyncio.Task[Answer]] = set()
 
@@ -242,28 +317,36 @@ class Runs:
         return len(self._tasks)
 
     def check_room(self, runtime: str) -> None:
-        """Raise Unavailable for a runtime this gateway does not have, or when it holds all the calls it can."""
-        if runtime not in self._runtimes or len(self._tasks) >= self._settings.max_calls:
+        """Raise Unavailable for a runtime this gateway does not have, or that does not answer; or while it has
+        all the calls it can hold, or more than it can begin in time."""
+        self.upstreams.check(runtime)
+        if len(self._tasks) >= self._settings.max_calls:
             raise Unavailable
+        self.shedder.check(monotonic())
 
     async def start(self, call: Call, lease: Lease) -> Run:
-        """Begin a run once its started row is committed; a call that cannot begin gives back what it took."""
+        """Begin a run once its started row is committed; a call that cannot begin gives back what it took.
+
+        Raises Unavailable, and UpstreamTimeout where the caller's deadline has passed: nothing is owed then.
+        """
         try:
-            await self._writer.started(started_of(call.grant, call.call_id, self._gateway_id))
+            if call.deadline <= monotonic():
+                raise UpstreamTimeout("The time given for the call was over before it could begin.")
+            await self._begin(call)
         except BaseException:
             lease.give_back()
             raise
-        run = Run(
-            call,
-            self._runtimes[call.grant.runtime],
-            self._writer,
-            lease,
-            now=self._settings.clock.now,
-            max_output=self._settings.max_output,
-        )
+        run = Run(call, self.upstreams, self._writer, lease, self._settings)
         self._tasks.add(run.task)
         run.task.add_done_callback(self._ended)
         return run
+
+    async def _begin(self, call: Call) -> None:
+        self.shedder.enter(call.call_id, monotonic())
+        try:
+            await self._writer.started(started_of(call.grant, call.call_id, self._gateway_id))
+        finally:
+            self.shedder.leave(call.call_id, monotonic())
 
     def close(self, run: Run, *, arrived: bool) -> None:
         """Close a call that was metered. One whose answer may not have arrived stays open, for the sweeper to flag."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentmart.contracts.environment import environment
-from agentmart.contracts.runtimes import runtime_parameters
+from agentmart.contracts.runtimes import fallback_runtime, runtime_parameters
 from agentmart.kit.clock import Clock, OffsetClock, SystemClock
 from agentmart.kit.env import BadSetting, Environment
 
@@ -38,7 +38,11 @@ class GatewaySettings:
     run_timeout: float = 60.0
     max_body_bytes: int = 1024 * 1024
     max_output: int = 4 * 1024 * 1024  # characters of an answer
+    buffered_output: int = 256 * 1024  # characters made and not yet taken, after which the run waits
     max_calls: int = 2000  # in flight; one more is answered 503 at once
+    longest_wait: float = 0.5  # of calls that were let in, before more are refused; 0: any
+    # runtime → the runtime that runs its deployments too, asked where a run there cannot have begun
+    fallbacks: dict[str, str] = field(default_factory=dict)
     keep_alive: float = 15.0  # silence in a stream after which a comment is sent
     body_timeout: float = 30.0  # a request's body must have come by then
     send_timeout: float = 30.0  # a caller that takes nothing for so long has left
@@ -64,11 +68,22 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         raise BadSetting(
             "AGENTMART_GATEWAY_DATABASE_URL must be the database's URL for the role agentmart_gateway"
         )
+    runtimes = runtime_parameters(env)
+    fallback = fallback_runtime(env)
+    shed_after = env.integer("AGENTMART_SHED_AFTER_MS")
+    grace = env.integer("AGENTMART_SHUTDOWN_GRACE_SECONDS")
+    if shed_after < 0 or grace < 1:
+        raise BadSetting(
+            "AGENTMART_SHED_AFTER_MS must be at least 0, AGENTMART_SHUTDOWN_GRACE_SECONDS at least 1"
+        )
     dev_clock = env.flag("AGENTMART_DEV_CLOCK")
     return GatewaySettings(
         database_url=database_url,
         keys=_key_settings(env),
-        runtimes=runtime_parameters(env),
+        runtimes=runtimes,
+        fallbacks=dict.fromkeys(runtimes, fallback) if fallback else {},
+        longest_wait=shed_after / 1000,
+        shutdown_grace=float(grace),
         data_dir=data_dir,
         clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
         run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),
