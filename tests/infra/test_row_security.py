@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 import pytest
@@ -66,6 +67,38 @@ def test_partitions_cannot_be_read_past_their_parent() -> None:
         connection.cursor() as cursor,
     ):
         cursor.execute("SELECT count(*) FROM metering_usage_event_default")
+
+
+SETTING_ASKED_ONCE = re.compile(
+    r"SELECT \(current_setting\('agentmart\.system'|SELECT \(string_to_array\(NULLIF\(current_setting\("
+    r"|SELECT \(NULLIF\(current_setting\('agentmart\.user_id'"
+)
+
+
+def test_policies_ask_for_a_setting_once_a_statement() -> None:
+    """A bare current_setting() runs for every row that a statement looks at; in a sub-select it runs once."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tablename, policyname, concat(qual, with_check) FROM pg_policies "
+            "WHERE concat(qual, with_check) LIKE '%current_setting%'"
+        )
+        rules = {(table, name): rule for table, name, rule in cursor.fetchall()}
+    by_row = [
+        key
+        for key, rule in rules.items()
+        if rule.count("current_setting(") != len(SETTING_ASKED_ONCE.findall(rule))
+    ]
+    assert by_row == []
+    assert len(rules) > 100
+
+
+def test_a_count_asks_whose_rows_before_it_reads_any() -> None:
+    tenancy.enter(Actor(grants=(RoleGrant(UUID(int=7), "CUSTOMER.OWNER"),)))
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN SELECT count(*) FROM metering_usage_hour")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "InitPlan" in plan
+    assert "current_setting" not in plan
 
 
 @pytest.fixture

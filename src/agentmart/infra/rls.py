@@ -2,7 +2,8 @@
 
 The application sets `agentmart.customer_ids` (comma-separated UUIDs), `agentmart.user_id` and, for operators and
 jobs, `agentmart.system` = `on` with SET LOCAL (see `tenancy`). Unset means no rows:
-`current_setting(…, true)` is then NULL or empty.
+`current_setting(…, true)` is then NULL or empty. Every setting stands in a sub-select of its own, so that PostgreSQL
+asks for it once a statement and not once a row.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from django.db.migrations.operations import RunSQL
 
 from agentmart.contracts.tables import APP_ROLE, GATEWAY_PRIVILEGES, GATEWAY_ROLE
 
-_MINE = "ANY (string_to_array(NULLIF(current_setting('agentmart.customer_ids', true), ''), ',')::uuid[])"
-_ME = "NULLIF(current_setting('agentmart.user_id', true), '')::uuid"
-_SYSTEM = "current_setting('agentmart.system', true) = 'on'"
+_IDS = "string_to_array(NULLIF(current_setting('agentmart.customer_ids', true), ''), ',')::uuid[]"
+_MINE = f"ANY ((SELECT {_IDS})::uuid[])"  # the cast makes it one array, not rows
+_ME = "(SELECT NULLIF(current_setting('agentmart.user_id', true), '')::uuid)"
+_SYSTEM = "(SELECT current_setting('agentmart.system', true) = 'on')"
 
 
 @dataclass(frozen=True, slots=True)
