@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.gateway.listening import Served, listening
 from tests.gateway.support import ScriptedRuntime, StillClock, Store, World, settings_for
 
 from agentmart.config.database import DatabaseUrls
@@ -30,3 +31,10 @@ async def world(fresh_database: DatabaseUrls, store: Store, tmp_path: Path) -> A
     yield World(app, runtime, store, clock, settings)
     runtime.release.set()
     await app.shutdown()
+
+
+@pytest.fixture
+async def served(world: World) -> AsyncIterator[Served]:
+    """The same on a port."""
+    async with listening(world) as served:
+        yield served

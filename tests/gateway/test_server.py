@@ -8,56 +8,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import uvicorn
-from tests.gateway.support import INVOKE, World, eventually
+from tests.gateway.listening import Served
+from tests.gateway.support import INVOKE, eventually
 
 from agentmart.gateway import server
 from agentmart.gateway.http import JSON
-
-
-class Served:
-    """A gateway listening on a port of its own."""
-
-    def __init__(self, world: World, port: int) -> None:
-        self.world = world
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
-
-    async def raw(self, data: bytes) -> bytes:
-        """Send bytes and return everything that comes until the server closes."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(data)
-        async with asyncio.timeout(5):
-            answer = await reader.read()
-        writer.close()
-        return answer
-
-
-@pytest.fixture
-async def served(world: World) -> AsyncIterator[Served]:
-    """A gateway on a port."""
-
-    async def app(scope, receive, send):
-        if scope["type"] == "http":
-            await world.app(scope, receive, send)
-        else:  # the fixture starts and stops it
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-
-    uvicorn_server = uvicorn.Server(server.config(app, "127.0.0.1", 0, shutdown_grace=5))
-    task = asyncio.create_task(uvicorn_server.serve())
-
-    async def started() -> bool:
-        return uvicorn_server.started
-
-    await eventually(started)
-    port = uvicorn_server.servers[0].sockets[0].getsockname()[1]
-    yield Served(world, port)
-    world.runtime.release.set()
-    uvicorn_server.should_exit = True
-    await task
 
 
 @pytest.fixture

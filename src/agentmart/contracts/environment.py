@@ -243,6 +243,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AGENTMART_OPERATOR_NAME", "Legal name of the operator, as issuer of invoices.", "Agentmart operator"
     ),
+    Setting(
+        "AGENTMART_INVITATIONS_PER_DAY",
+        "Most invitation mails that the members of one customer send in a day.",
+        "200",
+        "int",
+        readers=("web",),
+    ),
     # -- support desk
     Setting(
         "AGENTMART_SUPPORT_HOURS",
@@ -283,10 +290,3 @@ SETTINGS: tuple[Setting, ...] = (
 def environment(values: dict[str, str] | None = None) -> Environment:
     """Return the declared settings, read from the process environment or the given values."""
     return Environment(SETTINGS, values)
-    Setting(
-        "AGENTMART_INVITATIONS_PER_DAY",
-        "Most invitation mails that the members of one customer send in a day.",
-        "200",
-        "int",
-        readers=("web",),
-    ),
