@@ -119,6 +119,14 @@ class Sum:
             self.used = max(0, self.used + units - held)
             self.held -= 1
 
+    def used_in(self, month: int) -> int:
+        """Return what the month has used, as far as is known."""
+        return self.used if self.month == month else 0
+
+    def percent(self, month: int) -> int:
+        """Return how much of the limit that is, rounded down."""
+        return self.used_in(month) * 100 // self.limit if self.limit else 100
+
     def idle(self, now: int) -> bool:
         """Return whether it could be loaded again as it stands."""
         return not self.held

@@ -1,28 +1,63 @@
-"""What a plan allows, kept in memory: requests per minute (GCRA), requests at once, requests per month. No I/O.
+"""What a call may take: requests and tokens per minute, calls at once, requests and tokens per month. No I/O.
 
-A rate limit of L per minute is a bucket of L that refills evenly: of N calls at once exactly L pass a full
-bucket, and any t seconds admit at most L + L·t/60. Arithmetic is in whole numbers, so the bound is exact. Every
-limit holds per key, per resource and per customer under one plan; a call takes from all of them or from none.
+A rate of L per minute is a bucket of L that refills evenly: of N calls at once exactly L pass a full bucket, and
+any t seconds admit at most L + L·t/60. Limits are set for a key, for a plan, for a customer and for an offering
+(`scope` key, plan, customer, agent); a call takes from all that touch it or from none.
+
+Tokens are known when a run has ended. A call is let in where what its input is estimated to have fits what is
+left; it holds that much, and is charged what it really used instead once its usage is durable. So what is
+charged beyond a limit is at most what the calls under way use beyond their estimates, and is waited for by the next.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Hashable, Iterable
+from datetime import datetime
 from time import monotonic_ns
-from uuid import UUID
+from typing import NamedTuple
 
-from agentmart.contracts.grants import Grant
+from agentmart.contracts.grants import Caps, Grant, Limits
+from agentmart.gateway.buckets import (
+    SECOND_NS,
+    Bucket,
+    Places,
+    Sum,
+    month_after,
+    month_number,
+    month_of,
+)
 from agentmart.kit.errors import DomainError
 
-MINUTE_NS = 60_000_000_000
-SECOND_NS = 1_000_000_000
 TABLE_SIZE = 50_000
+CHARACTERS_PER_TOKEN = 4
+KEY, PLAN, CUSTOMER, AGENT = "key", "plan", "customer", "agent"
+REQUESTS_MINUTE = "requests_per_minute"
+TOKENS_MINUTE = "tokens_per_minute"
+AT_ONCE = "concurrent_requests"
+REQUESTS_MONTH = "requests_per_month"
+TOKENS_MONTH = "tokens_per_month"
+KINDS = (REQUESTS_MONTH, TOKENS_MONTH, AT_ONCE, REQUESTS_MINUTE, TOKENS_MINUTE)
+"""In the order they are asked in: the first that is used up is the one a refusal names."""
 
-Scope = tuple[str, Hashable]
-_Month = tuple[UUID, datetime]
+_OF_A_MONTH = (REQUESTS_MONTH, TOKENS_MONTH)
+_WHOSE = {KEY: "The key", PLAN: "The plan", CUSTOMER: "The customer", AGENT: "The agent"}
+_TOLD = {
+    REQUESTS_MONTH: "{whose}'s {limit} requests of this month are used up.",
+    TOKENS_MONTH: "{whose}'s {limit} tokens of this month do not suffice for this call.",
+    AT_ONCE: "{whose} allows {limit} calls at the same time.",
+    REQUESTS_MINUTE: "{whose} allows {limit} requests per minute.",
+    TOKENS_MINUTE: "{whose} allows {limit} tokens per minute; fewer are left now than this call needs.",
+}
+
+Meter = Bucket | Places | Sum
+_MAKE: dict[str, Callable[[int], Meter]] = {
+    REQUESTS_MONTH: Sum,
+    TOKENS_MONTH: Sum,
+    AT_ONCE: Places,
+    REQUESTS_MINUTE: Bucket,
+    TOKENS_MINUTE: Bucket,
+}
 
 
 class RateLimited(DomainError):
@@ -31,276 +66,258 @@ class RateLimited(DomainError):
     code = "rate_limited"
     status = 429
 
-    def __init__(self, limit: str, scope: str, value: int, retry_after: int, message: str) -> None:
+    def __init__(self, rule: Rule, retry_after: int) -> None:
         super().__init__(
-            message,
-            extra={"limit": limit, "scope": scope, "value": value, "retry_after": retry_after},
+            _TOLD[rule.kind].format(whose=_WHOSE[rule.scope], limit=rule.limit),
+            extra={
+                "limit": rule.kind,
+                "scope": rule.scope,
+                "value": rule.limit,
+                "retry_after": retry_after,
+            },
             headers={"Retry-After": str(retry_after)},
         )
 
 
 class ContextTooLarge(DomainError):
-    """The input holds more tokens than the plan allows."""
+    """The input holds more tokens than the plan or the key allows."""
 
     code = "context_too_large"
     status = 413
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a bucket stands: calls left now, seconds until it is full again."""
+class Rule(NamedTuple):
+    """One limit of one scope; a meter belongs to everything but the limit itself."""
 
+    kind: str
+    scope: str
+    owner: Hashable
     limit: int
-    remaining: int
-    reset: int
-
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """Return the X-RateLimit headers."""
-        return (
-            ("X-RateLimit-Limit", str(self.limit)),
-            ("X-RateLimit-Remaining", str(self.remaining)),
-            ("X-RateLimit-Reset", str(self.reset)),
-        )
 
 
-class Buckets:
-    """Rate buckets, made when first used and dropped when full again.
+def rules_of(grant: Grant) -> tuple[Rule, ...]:
+    """Return the limits that touch a call, without those that another one always reaches first or together.
 
-    A bucket holds its limit L and the moment it will be full, in nanoseconds times L: then a call costs exactly
-    one minute, whatever L is.
+    A key's calls are among its plan's, those among the customer's and among the agent's: a narrow limit
+    that is no smaller than a wider one could never be the one that refuses. A customer's plans do not take
+    from each other.
     """
-
-    def __init__(self, size: int = TABLE_SIZE) -> None:
-        self._full_at: dict[Scope, tuple[int, int]] = {}
-        self._size = size
-        self._sweep_at = size
-
-    def __len__(self) -> int:
-        return len(self._full_at)
-
-    def debt(self, scope: Scope, limit: int, now: int) -> int:
-        """Return what is missing in the bucket, in minutes of nanoseconds (one call = MINUTE_NS)."""
-        known = self._full_at.get(scope)
-        if known is None:
-            return 0
-        old_limit, full_at = known
-        if old_limit != limit:  # the plan changed: what is missing stays missing
-            full_at = -(-full_at * limit // old_limit)
-        return max(0, full_at - now * limit)
-
-    def wait(self, scope: Scope, limit: int, now: int) -> int:
-        """Return the nanoseconds until one more call fits; 0 means now."""
-        over = self.debt(scope, limit, now) + MINUTE_NS - limit * MINUTE_NS
-        return 0 if over <= 0 else -(-over // limit) if limit else MINUTE_NS
-
-    def take(self, scope: Scope, limit: int, now: int) -> None:
-        """Take one call out; the caller has asked `wait` before."""
-        if len(self._full_at) >= self._sweep_at:
-            self._sweep(now)
-        self._full_at[scope] = (limit, now * limit + self.debt(scope, limit, now) + MINUTE_NS)
-
-    def give_back(self, scope: Scope) -> None:
-        """Undo one `take`."""
-        known = self._full_at.get(scope)
-        if known is not None:
-            self._full_at[scope] = (known[0], known[1] - MINUTE_NS)
-
-    def _sweep(self, now: int) -> None:
-        """Drop full buckets; what stays was used within a minute. Done rarely enough to cost nothing per call."""
-        self._full_at = {s: kept for s, kept in self._full_at.items() if kept[1] > now * kept[0]}
-        self._sweep_at = max(self._size, 2 * len(self._full_at))
+    found = []
+    limits = grant.limits
+    under_plan = (grant.customer_id, grant.plan_id or grant.resource_id)
+    caps: tuple[Limits | Caps | None, ...] = (limits.agent, limits.customer, limits, grant.key_limits)
+    for kind in KINDS:
+        planned = grant.resource_id if kind in _OF_A_MONTH else under_plan
+        owners = (grant.offering_id, grant.customer_id, planned, grant.key_id)
+        wider: int | None = (
+            None  # the smallest of the wider ones; agent and customer are not within each other
+        )
+        for scope, owner, cap in zip((AGENT, CUSTOMER, PLAN, KEY), owners, caps, strict=True):
+            limit = None if cap is None else getattr(cap, kind)
+            if limit is None or (scope in (PLAN, KEY) and wider is not None and limit >= wider):
+                continue
+            found.append(Rule(kind, scope, owner, limit))
+            wider = limit if wider is None else min(wider, limit)
+    return tuple(found)
 
 
-class MonthCounts:
-    """Requests of a resource in a calendar month (UTC): loaded once from the stored usage, then counted along."""
+class Allowance:
+    """The meters that a Grant's calls run by, found once for the Grant."""
 
-    def __init__(self, size: int = TABLE_SIZE) -> None:
-        self._counts: dict[_Month, int] = {}
-        self._held: dict[_Month, int] = {}
-        self._size = size
+    __slots__ = ("grant", "meters", "places", "request_sums", "requests", "rules", "token_sums", "tokens")
 
-    def known(self, resource_id: UUID, month: datetime) -> bool:
-        """Return whether the count was loaded."""
-        return (resource_id, month) in self._counts
+    def __init__(self, grant: Grant, rules: tuple[Rule, ...], meters: tuple[Meter, ...]) -> None:
+        self.grant = grant
+        self.rules = rules
+        self.meters = meters
+        pairs = list(zip(rules, meters, strict=True))
+        self.requests = tuple(m for r, m in pairs if r.kind == REQUESTS_MINUTE and isinstance(m, Bucket))
+        self.tokens = tuple(m for r, m in pairs if r.kind == TOKENS_MINUTE and isinstance(m, Bucket))
+        self.places = tuple(m for m in meters if isinstance(m, Places))
+        self.request_sums = tuple(m for r, m in pairs if r.kind == REQUESTS_MONTH and isinstance(m, Sum))
+        self.token_sums = tuple(m for r, m in pairs if r.kind == TOKENS_MONTH and isinstance(m, Sum))
 
-    def load(self, resource_id: UUID, month: datetime, stored: int) -> None:
-        """Take over the stored count; ignored where counting has begun. The oldest entry nobody holds makes room."""
-        key = (resource_id, month)
-        if key in self._counts:
-            return
-        self._counts[key] = stored
-        if len(self._counts) > self._size:
-            idle = next((old for old in self._counts if old != key and old not in self._held), None)
-            if idle is not None:
-                del self._counts[idle]
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether any limit is one of tokens."""
+        return bool(self.tokens or self.token_sums)
 
-    def count(self, resource_id: UUID, month: datetime) -> int:
-        """Return the requests so far, those under way included."""
-        return self._counts.get((resource_id, month), 0)
+    def unloaded(self, month: int) -> list[tuple[Rule, Sum]]:
+        """Return the sums of which nothing of this month is known yet."""
+        return [
+            (rule, meter)
+            for rule, meter in zip(self.rules, self.meters, strict=True)
+            if isinstance(meter, Sum) and meter.month != month
+        ]
 
-    def hold(self, resource_id: UUID, month: datetime) -> None:
-        """Count a call that is let in."""
-        key = (resource_id, month)
-        self._counts[key] = self._counts.get(key, 0) + 1
-        self._held[key] = self._held.get(key, 0) + 1
+    def refusal(self, moment: int, now: datetime, tokens: int) -> RateLimited | None:
+        """Return why a call cannot be let in now, or None."""
+        for rule, meter in zip(self.rules, self.meters, strict=True):
+            kind = rule.kind
+            if isinstance(meter, Bucket):
+                wait = meter.wait(moment, tokens if kind == TOKENS_MINUTE else 1)
+                if wait:
+                    return RateLimited(rule, _seconds(wait))
+            elif isinstance(meter, Places):
+                if meter.taken >= meter.limit:
+                    return RateLimited(rule, 1)
+            elif meter.used + (tokens if kind == TOKENS_MONTH else 1) > meter.limit:
+                return RateLimited(rule, seconds_left(now))
+        return None
 
-    def settle(self, resource_id: UUID, month: datetime, requests: int) -> None:
-        """Replace the held call by what its usage event says (0 or 1 requests)."""
-        key = (resource_id, month)
-        self._counts[key] += requests - 1
-        self._held[key] -= 1
-        if not self._held[key]:
-            del self._held[key]
+    def take(self, moment: int, tokens: int) -> None:
+        """Take one call from every meter."""
+        for bucket in self.requests:
+            bucket.take(moment, 1)
+        for place in self.places:
+            place.taken += 1
+        for total in self.request_sums:
+            total.hold(1)
+        if tokens:
+            for bucket in self.tokens:
+                bucket.take(moment, tokens)
+                bucket.open += 1
+            for total in self.token_sums:
+                total.hold(tokens)
 
-
-def month_of(now: datetime) -> datetime:
-    """Return the first moment of the calendar month (UTC)."""
-    now = now.astimezone(UTC)
-    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def month_after(month: datetime) -> datetime:
-    """Return the first moment of the next month."""
-    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+    def settle(self, month: int, held: int, requests: int, tokens: int) -> None:
+        """Free the place of a call and put what it used in the place of what it held."""
+        for place in self.places:
+            place.taken -= 1
+        for total in self.request_sums:
+            total.settle(month, 1, requests)
+        if held:
+            for bucket in self.tokens:
+                bucket.add(held - tokens)
+                bucket.open -= 1
+            for total in self.token_sums:
+                total.settle(month, held, tokens)
 
 
 class Lease:
     """What one call has taken; ends by `release` after the call, or `give_back` where nothing was run."""
 
-    def __init__(self, limiter: Limiter, grant: Grant, month: datetime | None) -> None:
-        self._limiter = limiter
-        self._grant = grant
+    __slots__ = ("_allowance", "_clock_ns", "_held", "_month", "_open")
+
+    def __init__(self, allowance: Allowance, clock_ns: Callable[[], int], month: int, held: int) -> None:
+        self._allowance = allowance
+        self._clock_ns = clock_ns
         self._month = month
+        self._held = held
         self._open = True
 
-    def release(self, requests: int) -> None:
-        """Free the place; `requests` is what the call's usage event counts."""
+    def release(self, requests: int, tokens: int = 0) -> None:
+        """Free the place; requests and tokens are what the call's usage event counts."""
         if self._open:
             self._open = False
-            self._limiter.release(self._grant, self._month, requests)
+            if self._held and tokens > self._held:
+                self._refill()
+            self._allowance.settle(self._month, self._held, requests, tokens)
 
     def give_back(self) -> None:
         """Undo everything: the call was refused after all."""
         if self._open:
-            self._limiter.give_back(self._grant)
+            for bucket in self._allowance.requests:
+                bucket.add(1)
             self.release(0)
+
+    def _refill(self) -> None:
+        """Bring the buckets up to the present: one that filled up meanwhile has no more than full to be charged."""
+        moment = self._clock_ns()
+        for bucket in self._allowance.tokens:
+            bucket.take(moment, 0)
 
 
 class Limiter:
     """All limits of one gateway process."""
 
     def __init__(self, clock_ns: Callable[[], int] = monotonic_ns, *, table_size: int = TABLE_SIZE) -> None:
-        self._clock_ns = clock_ns
-        self._buckets = Buckets(table_size)
-        self._running: dict[Scope, int] = {}
-        self.months = MonthCounts(table_size)
+        self.clock_ns = clock_ns
+        self._meters: dict[tuple[str, str, Hashable], Meter] = {}
+        self._allowances: dict[
+            int, Allowance
+        ] = {}  # by the Grant's identity; each entry keeps its Grant alive
+        self._size = table_size
+        self._sweep_at = table_size
 
-    def take(self, grant: Grant, now: datetime) -> Lease:
-        """Take from every limit of the Grant or from none; raises RateLimited that names the limit."""
-        rate = grant.limits.requests_per_minute
-        at_once = grant.limits.concurrent_requests
-        scopes = scopes_of(grant)
-        moment = self._clock_ns()
-        month = month_of(now) if grant.limits.requests_per_month is not None else None
-        self._check_month(grant, month, now)
-        if at_once is not None:
-            self._check_running(scopes, at_once)
-        if rate is not None:
-            self._check_rate(scopes, rate, moment)
-            for scope in scopes:
-                self._buckets.take(scope, rate, moment)
-        for scope in scopes:
-            self._running[scope] = self._running.get(scope, 0) + 1
-        if month is not None:
-            self.months.hold(grant.resource_id, month)
-        return Lease(self, grant, month)
+    def __len__(self) -> int:
+        return len(self._meters)
 
-    def standing(self, grant: Grant, now: datetime) -> Standing | None:
-        """Return the standing of the rate bucket that has least left, or of the month; None where nothing limits."""
-        rate = grant.limits.requests_per_minute
-        if rate is not None:
-            moment = self._clock_ns()
-            debt = max(self._buckets.debt(scope, rate, moment) for scope in scopes_of(grant))
-            remaining = max(0, (rate * MINUTE_NS - debt) // MINUTE_NS)
-            return Standing(rate, remaining, _seconds(-(-debt // rate) if rate else MINUTE_NS))
-        quota = grant.limits.requests_per_month
-        if quota is not None:
-            month = month_of(now)
-            used = self.months.count(grant.resource_id, month)
-            return Standing(quota, max(0, quota - used), _until(month_after(month), now))
-        return None
+    def allowance(self, grant: Grant) -> Allowance:
+        """Return the meters of a Grant; ask anew after every await, for meters that nobody uses are dropped."""
+        known = self._allowances.get(id(grant))
+        return known if known is not None else self._bind(grant)
 
-    def release(self, grant: Grant, month: datetime | None, requests: int) -> None:
-        """Free what `Lease.release` frees."""
-        for scope in scopes_of(grant):
-            self._running[scope] -= 1
-            if not self._running[scope]:
-                del self._running[scope]
-        if month is not None:
-            self.months.settle(grant.resource_id, month, requests)
+    def take(self, grant: Grant, now: datetime, tokens: int = 0) -> Lease:
+        """Take from every limit of the Grant or from none; raises RateLimited that names the limit.
 
-    def give_back(self, grant: Grant) -> None:
-        """Put one call back into the rate buckets."""
-        if grant.limits.requests_per_minute is not None:
-            for scope in scopes_of(grant):
-                self._buckets.give_back(scope)
+        `tokens` is the estimate of the input's, at least 1 where `counts_tokens`; sums have been loaded.
+        """
+        allowance = self.allowance(grant)
+        moment = self.clock_ns()
+        refusal = allowance.refusal(moment, now, tokens)
+        if refusal is not None:
+            raise refusal
+        allowance.take(moment, tokens)
+        return Lease(allowance, self.clock_ns, month_number(now), tokens)
 
-    def _check_month(self, grant: Grant, month: datetime | None, now: datetime) -> None:
-        quota = grant.limits.requests_per_month
-        if month is None or quota is None or self.months.count(grant.resource_id, month) < quota:
-            return
-        wait = _until(month_after(month), now)
-        raise RateLimited(
-            "requests_per_month",
-            "resource",
-            quota,
-            wait,
-            f"The plan's {quota} requests of this month are used up.",
-        )
+    def _bind(self, grant: Grant) -> Allowance:
+        moment = self.clock_ns()
+        if len(self._meters) >= self._sweep_at:
+            self._sweep(moment)
+        rules = rules_of(grant)
+        allowance = Allowance(grant, rules, tuple(self._meter(rule, moment) for rule in rules))
+        if len(self._allowances) >= self._size:
+            del self._allowances[next(iter(self._allowances))]
+        self._allowances[id(grant)] = allowance
+        return allowance
 
-    def _check_running(self, scopes: tuple[Scope, ...], at_once: int) -> None:
-        for scope in scopes:
-            if self._running.get(scope, 0) >= at_once:
-                message = f"The plan allows {at_once} calls at the same time."
-                raise RateLimited("concurrent_requests", scope[0], at_once, 1, message)
+    def _meter(self, rule: Rule, moment: int) -> Meter:
+        name = rule[:3]
+        meter = self._meters.get(name)
+        if meter is None:
+            meter = self._meters[name] = _MAKE[rule.kind](rule.limit)
+        else:
+            meter.set_limit(rule.limit, moment)
+        return meter
 
-    def _check_rate(self, scopes: tuple[Scope, ...], rate: int, moment: int) -> None:
-        for scope in scopes:
-            wait = self._buckets.wait(scope, rate, moment)
-            if wait:
-                message = f"The plan allows {rate} requests per minute."
-                raise RateLimited("requests_per_minute", scope[0], rate, _seconds(wait), message)
+    def _sweep(self, moment: int) -> None:
+        """Drop meters with which nothing is lost; done rarely enough to cost nothing per call."""
+        self._meters = {name: meter for name, meter in self._meters.items() if not meter.idle(moment)}
+        self._allowances.clear()  # they may hold what was dropped
+        self._sweep_at = max(self._size, 2 * len(self._meters))
 
 
-def scopes_of(grant: Grant) -> tuple[Scope, ...]:
-    """Return whose limits a call touches. A customer's plans do not take from each other."""
-    return (
-        ("key", grant.key_id),
-        ("resource", grant.resource_id),
-        ("customer", (grant.customer_id, grant.plan_id or grant.resource_id)),
-    )
+def estimate(text: str) -> int:
+    """Return roughly how many tokens a text has, at least 1; costs nothing however long it is."""
+    return len(text) // CHARACTERS_PER_TOKEN + 1
 
 
 def check_context(grant: Grant, text: str, count_tokens: Callable[[str], int]) -> None:
-    """Raise ContextTooLarge if the input holds more tokens than the plan allows.
+    """Raise ContextTooLarge if the input holds more tokens than the plan or the key allows.
 
     A token is at least one byte, so a text of no more bytes than the limit needs no counting.
     """
-    limit = grant.limits.max_context_tokens
-    if limit is None or len(text.encode()) <= limit:
+    limit = _smallest(limits.max_context_tokens for limits in (grant.limits, grant.key_limits) if limits)
+    if limit is None or len(text) * 4 <= limit or len(text.encode()) <= limit:
         return
     tokens = count_tokens(text)
     if tokens > limit:
         raise ContextTooLarge(
-            f"The input has {tokens} tokens; the plan allows {limit}.",
+            f"The input has {tokens} tokens; {limit} are allowed.",
             extra={"limit": "max_context_tokens", "value": limit, "tokens": tokens},
             field="input",
         )
 
 
+def seconds_left(now: datetime) -> int:
+    """Return the seconds until the calendar month (UTC) ends."""
+    return max(1, math.ceil((month_after(month_of(now)) - now).total_seconds()))
+
+
+def _smallest(values: Iterable[int | None]) -> int | None:
+    return min((value for value in values if value is not None), default=None)
+
+
 def _seconds(nanoseconds: int) -> int:
-    return max(0, math.ceil(nanoseconds / SECOND_NS))
-
-
-def _until(moment: datetime, now: datetime) -> int:
-    return max(1, math.ceil((moment - now).total_seconds()))
+    return max(1, -(-nanoseconds // SECOND_NS))

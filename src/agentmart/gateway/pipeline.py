@@ -8,8 +8,7 @@ from datetime import datetime
 from agentmart.adapters.runtimes import RunRequest
 from agentmart.contracts.grants import Grant
 from agentmart.contracts.tweaks import check_tweaks
-from agentmart.gateway.database import FAILED, Database
-from agentmart.gateway.errors import Unavailable
+from agentmart.gateway.database import Database
 from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import KEEP_ALIVE, Exchange, Reply
 from agentmart.gateway.idempotency import Idempotency
@@ -23,11 +22,11 @@ from agentmart.gateway.keys import (
     check_scope,
     key_in,
 )
-from agentmart.gateway.limits import Lease, Limiter, check_context, month_after, month_of
+from agentmart.gateway.limit_keeper import Held, LimitKeeper
+from agentmart.gateway.limits import check_context
 from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, asked_seconds, scoped_session
 from agentmart.gateway.runs import Call, Run, Runs
 from agentmart.gateway.settings import GatewaySettings
-from agentmart.gateway.usage import COUNT_MONTH
 from agentmart.kit.errors import DomainError
 from agentmart.kit.tokens import count_tokens
 
@@ -43,7 +42,7 @@ class Pipeline:
         self._database = database
         self._keys = KeyChecker(settings.keys)
         self._grants = grants
-        self._limiter = Limiter()
+        self._limits = LimitKeeper(database)
         self._runs = runs
         self._idempotency = Idempotency(
             database, secret=settings.keys.secret, longest=settings.run_timeout + AFTER_THE_RUN
@@ -72,7 +71,7 @@ class Pipeline:
                 await self._repeat(exchange, dialect, invocation, claim.answer)
                 return
         try:
-            lease = await self._take(exchange, grant, now)
+            lease = await self._take(exchange, grant, now, invocation.text)
             seal = self._idempotency.sealer(key, exchange.call_id) if key is not None else None
             call = Call(
                 exchange.call_id, grant, invocation, request, exchange.begun, len(body), seal, deadline
@@ -127,26 +126,14 @@ class Pipeline:
 
     # -- limits
 
-    async def _take(self, exchange: Exchange, grant: Grant, now: datetime) -> Lease:
-        if grant.limits.requests_per_month is not None:
-            await self._load_month(grant, month_of(now))
+    async def _take(self, exchange: Exchange, grant: Grant, now: datetime, text: str) -> Held:
         try:
-            return self._limiter.take(grant, now)
+            return await self._limits.take(grant, now, text)
         finally:
             self._show_limits(exchange, grant, now)
 
-    async def _load_month(self, grant: Grant, month: datetime) -> None:
-        if self._limiter.months.known(grant.resource_id, month):
-            return
-        try:
-            row = await self._database.row(COUNT_MONTH, grant.resource_id, month, month_after(month))
-        except FAILED:
-            raise Unavailable from None
-        self._limiter.months.load(grant.resource_id, month, row["requests"] if row else 0)
-
     def _show_limits(self, exchange: Exchange, grant: Grant, now: datetime) -> None:
-        standing = self._limiter.standing(grant, now)
-        exchange.limit_headers = standing.headers() if standing else ()
+        exchange.limit_headers = self._limits.headers(grant, now)
 
     # -- stream (or answer) → meter: whoever has waited for the run finds its usage durable
 

@@ -21,7 +21,7 @@ from agentmart.adapters.runtimes import RunRequest, RunResult, Runtime, RuntimeF
 from agentmart.contracts.grants import Grant, OnDisconnect
 from agentmart.contracts.usage import CallStatus, Completed, UsageEvent
 from agentmart.gateway.errors import Internal, Unavailable, UpstreamTimeout, from_runtime
-from agentmart.gateway.limits import Lease
+from agentmart.gateway.limit_keeper import Held
 from agentmart.gateway.messages import Answer, Invocation
 from agentmart.gateway.pieces import Pieces
 from agentmart.gateway.settings import GatewaySettings
@@ -69,7 +69,7 @@ class Run:
         call: Call,
         upstreams: Upstreams,
         writer: Meter,
-        lease: Lease,
+        lease: Held,
         settings: GatewaySettings,
     ) -> None:
         self.call = call
@@ -119,7 +119,7 @@ class Run:
             yield piece
 
     async def _go(self) -> Answer:
-        requests = 0
+        requests = tokens = 0
         try:
             outcome = await self._outcome()
             self._done = monotonic()
@@ -127,9 +127,9 @@ class Run:
             self.event = event
             answer = self._answer(event, outcome.text)
             await self._writer.completed(self._completed(event, answer))
-            requests = event.requests
+            requests, tokens = event.requests, event.input_tokens + event.output_tokens
         finally:
-            self._lease.release(requests)
+            self._lease.release(requests, tokens)
             self._tokens.end()
         self.answer = answer
         if self._failure is not None:
@@ -324,7 +324,7 @@ class Runs:
             raise Unavailable
         self.shedder.check(monotonic())
 
-    async def start(self, call: Call, lease: Lease) -> Run:
+    async def start(self, call: Call, lease: Held) -> Run:
         """Begin a run once its started row is committed; a call that cannot begin gives back what it took.
 
         Raises Unavailable, and UpstreamTimeout where the caller's deadline has passed: nothing is owed then.
