@@ -71,6 +71,8 @@ def test_sums_and_series_of_this_month(shop: Shop) -> None:
         "requests": 3,
         "input_tokens": 16,
         "output_tokens": 151,
+        "cost": "0.13",
+        "currency": "USD",
     }
     assert [(row["at"], row["output_tokens"]) for row in answer["series"]] == [
         ("2026-03-20T00:00:00Z", 150),
@@ -89,7 +91,7 @@ def test_single_calls_with_what_is_in_doubt(shop: Shop) -> None:
     assert swept == 1
     answer = shop.world.buyer.api.get(f"{shop.config}calls/")
     shown = [(row["uuid"], row["output_tokens"], row["delivery"]) for row in ok(answer)]
-    assert shown == [(first.hex, 100, "undelivered"), (second.hex, 50, "delivered")]
+    assert shown == [(second.hex, 50, "delivered"), (first.hex, 100, "undelivered")]
     assert answer["X-Result-Count"] == "2"
     with tenancy.as_system("test"):
         assert CallFlag.objects.get().outcome == "undelivered"

@@ -8,3 +8,10 @@ class BillingConfig(AppConfig):
 
     name = "agentmart.billing"
     label = "billing"
+
+    def ready(self) -> None:
+        """Tell the usage of agents where its cost is read."""
+        from agentmart.billing import costs  # noqa: PLC0415 - models exist only now
+        from agentmart.metering.costs import read_by  # noqa: PLC0415
+
+        read_by(costs.of_resource)

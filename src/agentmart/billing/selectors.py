@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,12 +14,12 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 
+from agentmart.billing.history import History
 from agentmart.billing.invoicing import (
     Billed,
     BilledKey,
     Component,
     Line,
-    Ordered,
     PlanFacts,
     PlanUse,
     ResourceFacts,
@@ -31,7 +31,7 @@ from agentmart.billing.states import FINAL, InvoiceState, MonthState
 from agentmart.billing.waterfall import ZERO
 from agentmart.catalog.models import Offering, Plan, PlanComponent
 from agentmart.catalog.price_json import price_from_json
-from agentmart.catalog.selectors import prices_for
+from agentmart.catalog.selectors import prices_for, prices_on
 from agentmart.contracts.usage import METERS
 from agentmart.identity.models import Customer
 from agentmart.infra.actors import Actor
@@ -138,7 +138,7 @@ def plan_uses(customer_id: UUID, month: Period) -> list[PlanUse]:
     keys = set(in_force.values_list("resource_id", "plan_id"))
     usage = usage_by_plan(customer_id, month)
     keys |= set(usage)
-    resources = _resources({resource_id for resource_id, _ in keys})
+    resources = resource_facts({resource_id for resource_id, _ in keys})
     plans = _plans({plan_id for _, plan_id in keys}, month.start.date())
     histories = _histories(resources, month)
     nothing = History()
@@ -170,38 +170,6 @@ def usage_by_plan(customer_id: UUID, month: Period) -> dict[tuple[UUID, UUID], d
     return usage
 
 
-@dataclass(slots=True)
-class History:
-    """The plan periods of one resource up to a month's end; `ordered` those in the month, by plan, oldest first."""
-
-    first_start: datetime | None = None
-    ordered: dict[UUID, list[Ordered]] = field(default_factory=dict)
-    switches: dict[UUID, list[datetime]] = field(default_factory=dict)
-    last_plan: UUID | None = None
-    most: dict[str, Decimal] = field(default_factory=dict)
-
-    def of(self, plan_id: UUID) -> list[Ordered]:
-        """Return the periods under one plan."""
-        return self.ordered.get(plan_id, [])
-
-    def add(self, row: PlanPeriod, month: Period) -> None:
-        """Note the next period."""
-        end = row.end or max(month.end, row.start + timedelta(microseconds=1))
-        if end <= row.start:
-            return
-        limits = {name: Decimal(str(value)) for name, value in row.limits.items()}
-        if end > month.start:
-            ordered = Ordered(Period(row.start, end), limits, dict(self.most))
-            self.ordered.setdefault(row.plan_id, []).append(ordered)
-        if self.first_start is None:
-            self.first_start = row.start
-        elif row.plan_id != self.last_plan:
-            self.switches.setdefault(row.plan_id, []).append(row.start)
-        self.last_plan = row.plan_id
-        for name, value in limits.items():
-            self.most[name] = max(value, self.most.get(name, ZERO))
-
-
 def _histories(resource_ids: Collection[UUID], month: Period) -> dict[UUID, History]:
     """Return the plan periods of resources up to the end of a month."""
     rows = PlanPeriod.objects.filter(resource_id__in=resource_ids, start__lt=month.end)
@@ -216,7 +184,7 @@ def _place(use: PlanUse, month: Period) -> tuple[str, str, datetime, str]:
     return use.resource.name, use.resource.id.hex, start, use.plan.id.hex
 
 
-def _resources(ids: Collection[UUID]) -> dict[UUID, ResourceFacts]:
+def resource_facts(ids: Collection[UUID]) -> dict[UUID, ResourceFacts]:
     """Return the billable resources."""
     rows = Resource.objects.filter(id__in=ids, offering__billable=True).select_related(
         "offering__service_provider"
@@ -240,11 +208,23 @@ def _resources(ids: Collection[UUID]) -> dict[UUID, ResourceFacts]:
 
 def _plans(ids: Collection[UUID], day: date) -> dict[UUID, PlanFacts]:
     """Return plans with the prices in force on a day."""
+    return _priced(_plan_rows(ids), prices_for(ids, day))
+
+
+def plans_by_month(ids: Collection[UUID], days: Collection[date]) -> dict[date, dict[UUID, PlanFacts]]:
+    """Return plans with the prices in force on each of the days, in three queries."""
+    rows = list(_plan_rows(ids))
+    return {day: _priced(rows, prices) for day, prices in prices_on(ids, days).items()}
+
+
+def _plan_rows(ids: Collection[UUID]) -> Iterable[Any]:
     priced = PlanComponent.objects.select_related("component").order_by("created", "component__type")
-    rows: Iterable[Any] = Plan.objects.filter(id__in=ids).prefetch_related(
-        Prefetch("components", queryset=priced)
-    )
-    versions = prices_for(ids, day)
+    rows: Any = Plan.objects.filter(id__in=ids)
+    found: Iterable[Any] = rows.prefetch_related(Prefetch("components", queryset=priced))
+    return found
+
+
+def _priced(rows: Iterable[Any], versions: Mapping[UUID, Mapping[str, Any]]) -> dict[UUID, PlanFacts]:
     return {
         plan.id: PlanFacts(
             id=plan.id,

@@ -241,6 +241,16 @@ def prices_for(plan_ids: Collection[UUID], day: date) -> dict[UUID, dict[str, An
     return dict(newest.values_list("plan_component_id", "price"))
 
 
+def prices_on(plan_ids: Collection[UUID], days: Iterable[date]) -> dict[date, dict[UUID, dict[str, Any]]]:
+    """Return the same for several days, in one query."""
+    rows = PlanPrice.objects.filter(plan_component__plan_id__in=plan_ids).order_by("valid_from", "id")
+    versions = list(rows.values_list("plan_component_id", "valid_from", "price"))
+    found = {}
+    for day in days:
+        found[day] = {component: price for component, valid_from, price in versions if valid_from <= day}
+    return found
+
+
 def unit_price_of(component: PlanComponent) -> Decimal | None:
     """Return the price of one unit (of the first tier where there are tiers), None for a percentage."""
     match price_from_json(component.price).model:

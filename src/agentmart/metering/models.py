@@ -14,7 +14,7 @@ from agentmart.identity.models import SELLERS, Project
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, M, ScopedQuerySet
 from agentmart.kit.ids import new_id
-from agentmart.resources.models import Resource
+from agentmart.resources.models import AgentConfig, Resource
 
 
 class SharedQuerySet(ScopedQuerySet[M]):
@@ -113,6 +113,83 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource_id} {self.hour:%Y-%m-%d %H}h"
+
+
+class UsagePart(models.Model):
+    """Sums of the events of one resource in one hour (UTC) by key and version.
+
+    Made by a job some time after the hour, so that calls cost nothing more; whoever reads them compares them with
+    the hourly sums and reads the events of the hours that do not agree (`metering.breakdown`).
+    """
+
+    pk = models.CompositePrimaryKey("resource_id", "hour", "key_key", "version_key")
+    resource_id = models.UUIDField()
+    hour = models.DateTimeField()
+    key_key = models.UUIDField()  # the key, or the nil UUID where there is none
+    version_key = models.UUIDField()  # the flow version, likewise
+    customer_id = models.UUIDField()
+    provider_customer_id = models.UUIDField()
+    events = models.BigIntegerField()
+    errors = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+
+    objects = SharedQuerySet["UsagePart"].as_manager()
+
+    class Meta:
+        db_table = "metering_usage_part"
+        managed = False
+
+    def __str__(self) -> str:
+        return f"{self.resource_id} {self.hour:%Y-%m-%d %H}h {self.key_key}"
+
+
+class PayloadSetting(models.Model):
+    """Whether a buyer has the content of an agent's calls kept, for how long, and what is made unreadable in it."""
+
+    config = models.OneToOneField(
+        AgentConfig, on_delete=models.CASCADE, primary_key=True, related_name="payload_setting"
+    )
+    customer_id = models.UUIDField(db_index=True)
+    enabled = models.BooleanField(default=False)
+    retention_days = models.PositiveSmallIntegerField(default=30)
+    redact = models.JSONField(default=list)  # as contracts.payloads.Policy.redact
+    modified = models.DateTimeField()
+
+    objects = ScopedQuerySet["PayloadSetting"].as_manager()
+
+    class Meta:
+        db_table = "metering_payload_setting"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(retention_days__gte=1, retention_days__lte=90),
+                name="payload_retention_days",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.config_id}: {'on' if self.enabled else 'off'}"
+
+
+class CallPayload(models.Model):
+    """The content of one call, redacted and encrypted; the buyer's alone, gone after its retention."""
+
+    call_id = models.UUIDField(primary_key=True)
+    customer_id = models.UUIDField()
+    config_id = models.UUIDField()
+    occurred_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    sealed = models.BinaryField()
+
+    objects = ScopedQuerySet["CallPayload"].as_manager()
+
+    class Meta:
+        db_table = "metering_call_payload"
+        indexes = (models.Index(fields=["config_id", "call_id"], name="metering_payload_config"),)
+
+    def __str__(self) -> str:
+        return f"content of call {self.call_id}"
 
 
 class CallFlag(models.Model):

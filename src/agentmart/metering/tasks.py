@@ -1,4 +1,4 @@
-"""Jobs: the sweeper of calls whose end is unclear, and usage that goes on from month to month."""
+"""Jobs: the sweeper of calls whose end is unclear, usage that goes on from month to month, sums by key and version."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ def sweep_calls() -> None:
 def carry_over() -> None:
     """Take usage over into a new month where its report said so, well before that month can close."""
     services.carry_over(now=clock.now())
+
+
+@jobs.periodic("metering.split_hours", cron="7,22,37,52 * * * *")
+def split_hours() -> None:
+    """Sum up by key and version the hours that are over."""
+    services.split_hours(now=clock.now(), back=timedelta(days=2))
+
+
+@jobs.periodic("metering.split_late_hours", cron="48 2 * * *")
+def split_late_hours() -> None:
+    """Do so too for usage that came late."""
+    services.split_hours(now=clock.now(), back=timedelta(days=40))

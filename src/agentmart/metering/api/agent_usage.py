@@ -1,8 +1,10 @@
-"""REST: what an agent used, in sums and call by call."""
+"""REST: what an agent used and what that costs."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,123 +13,211 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agentmart.access.api import KeyedAgentConfigViewSet
-from agentmart.identity.permissions import require
+from agentmart.catalog.selectors import plan_limits
 from agentmart.infra.rest import HexUUIDField
+from agentmart.kit.money import money_text
 from agentmart.kit.periods import month_of
-from agentmart.metering import selectors
-from agentmart.metering.models import UsageEvent
-
-EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
-LONGEST_RANGE = timedelta(days=36 * 31)
-
-
-class RangeSerializer(serializers.Serializer[Any]):
-    """A range of days, both included; default this month."""
-
-    start = serializers.DateField(required=False)
-    end = serializers.DateField(required=False)
-    granularity = serializers.ChoiceField(choices=selectors.GRANULARITIES, required=False, default="day")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Turn the days into moments and refuse ranges that make no sense."""
-        month = month_of(self.context["view"].now)
-        for name in ("start", "end"):
-            if name in attrs and not EARLIEST <= attrs[name] <= LATEST:
-                raise serializers.ValidationError({name: [f"Give a day from {EARLIEST} to {LATEST}."]})
-        start = _midnight(attrs["start"]) if "start" in attrs else month.start
-        end = _midnight(attrs["end"]) + timedelta(days=1) if "end" in attrs else month.end
-        if start >= end:
-            raise serializers.ValidationError({"start": ["start must not be after end."]})
-        if end - start > LONGEST_RANGE:
-            raise serializers.ValidationError({"start": ["At most 36 months at once."]})
-        return {**attrs, "start": start, "end": end}
+from agentmart.metering import breakdown, costs, selectors
+from agentmart.metering.api.calls import CallsViewSet
+from agentmart.metering.api.ranges import RANGE, RangeSerializer
+from agentmart.metering.limits_used import LimitUsed, Spending, limits_used
 
 
-def _midnight(day: Any) -> datetime:
-    """Return the start of a day, UTC."""
-    return datetime.combine(day, time.min, tzinfo=UTC)
+class UsageQuestionSerializer(RangeSerializer):
+    """A range of days, how finely it is cut, and what it is grouped by."""
+
+    group_by = serializers.ChoiceField(choices=list(breakdown.GROUPS), required=False, allow_null=True)
 
 
-class UsageEventSerializer(serializers.Serializer[Any]):
-    """One call as the buyer sees it."""
+class SumsSerializer(serializers.Serializer[Any]):
+    """Sums of calls."""
 
-    uuid = HexUUIDField(source="id")
-    occurred_at = serializers.DateTimeField()
-    status = serializers.CharField()
-    requests = serializers.IntegerField()
+    events = serializers.IntegerField(help_text="Calls, failed ones included.")
+    errors = serializers.IntegerField()
+    requests = serializers.IntegerField(help_text="Calls that are charged.")
     input_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()
-    tokens_from = serializers.CharField(source="source")
-    duration_ms = serializers.IntegerField()
-    streamed = serializers.BooleanField()
-    error_code = serializers.CharField()
-    delivery = serializers.SerializerMethodField()
-    key_uuid = HexUUIDField(source="key_id")
-    flow_version_uuid = HexUUIDField(source="flow_version_id")
-
-    def get_delivery(self, event: UsageEvent) -> str:
-        """Return `undelivered` for a call whose answer may not have arrived, else `delivered`."""
-        flags: dict[UUID, str] = self.context["flags"]
-        return flags.get(event.id, "delivered")
 
 
-class UsageSumsSerializer(serializers.Serializer[Any]):
-    """Sums over a range, in total and over time."""
+class TotalsSerializer(SumsSerializer):
+    """Sums of calls, and what the agent cost meanwhile."""
+
+    cost = serializers.CharField(
+        allow_null=True,
+        help_text="Fees and usage of these days, net of tax: what invoices charge for them. Usage is rated in the "
+        "order of time, so tiers begin with the month. null where the plan or the usage cannot be rated.",
+    )
+    currency = serializers.CharField(
+        allow_null=True, help_text="Of the plan; the others stand in other_costs."
+    )
+
+
+class GroupSerializer(SumsSerializer):
+    """Sums of the calls with one key, or of one version."""
+
+    key_uuid = HexUUIDField(required=False, allow_null=True)
+    key_name = serializers.CharField(required=False)
+    key_prefix = serializers.CharField(required=False)
+    flow_version_uuid = HexUUIDField(required=False, allow_null=True)
+    version = serializers.IntegerField(required=False, allow_null=True)
+
+
+class SeriesSerializer(GroupSerializer):
+    """Sums of one hour, day or month."""
+
+    at = serializers.DateTimeField()
+
+
+class LimitUsedSerializer(serializers.Serializer[Any]):
+    """A limit in force, and what of it is used."""
+
+    name = serializers.CharField()
+    used = serializers.JSONField(
+        help_text="A number, an amount of money as text, or null for bounds of a single call."
+    )
+    limit = serializers.JSONField(help_text="A number, or an amount of money as text.")
+    resets_at = serializers.DateTimeField(allow_null=True)
+
+
+class CostSerializer(serializers.Serializer[Any]):
+    """An amount in one currency."""
+
+    currency = serializers.CharField()
+    cost = serializers.CharField()
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """What an agent used in a range: in total, over time, and against its limits."""
 
     start = serializers.DateTimeField()
     end = serializers.DateTimeField()
-    totals = serializers.DictField()
-    series = serializers.ListField(child=serializers.DictField())
+    totals = TotalsSerializer()
+    other_costs = CostSerializer(many=True, help_text="Where plans of other currencies were in force.")
+    series = SeriesSerializer(many=True)
+    groups = GroupSerializer(many=True, help_text="With group_by: the whole range by key or version.")
+    limits = LimitUsedSerializer(many=True)
 
 
-RANGE = {
-    "start": {"type": "string", "format": "date"},
-    "end": {"type": "string", "format": "date"},
-    "granularity": {"type": "string", "enum": list(selectors.GRANULARITIES)},
+USAGE: dict[str, Any] = {
+    **RANGE,
+    "group_by": {
+        "type": "string",
+        "enum": list(breakdown.GROUPS),
+        "description": "Cuts series by key or version.",
+    },
 }
 
 
-class CustomerAgentConfigViewSet(KeyedAgentConfigViewSet):
+class CustomerAgentConfigViewSet(CallsViewSet):
     """Settings of one's agents, with their keys and usage."""
 
-    answers: Any = {"usage": UsageSumsSerializer, "calls": UsageEventSerializer(many=True)}
-    queries = {"usage": RANGE, "calls": RANGE}
-
-    def _range(self) -> dict[str, Any]:
-        """Return the asked range of time; raises 400."""
-        serializer = RangeSerializer(data=self.request.query_params, context=self.get_serializer_context())
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
-
-    def _config(self) -> Any:
-        """Return the agent whose usage the actor may see."""
-        config = self.get_object()
-        require(
-            self.actor, "usage.see", customer_id=config.customer_id, project_id=config.resource.project_id
-        )
-        return config
+    answers: Any = {"usage": UsageSerializer}
+    queries: Any = {"usage": USAGE}
 
     @action(detail=True, methods=["get"])
     def usage(self, request: Request, **kwargs: Any) -> Response:
-        """Sum up requests, errors and tokens, in total and over time."""
-        config, asked = self._config(), self._range()
-        rows = selectors.hours([config.resource_id], asked["start"], asked["end"], actor=self.actor)
-        return Response(
-            {
-                "start": asked["start"],
-                "end": asked["end"],
-                "totals": selectors.totals(rows),
-                "series": selectors.series(rows, asked["granularity"]),
-            }
-        )
+        """Sum up requests, errors, tokens and cost, in total and over time, and show the limits in force."""
+        config = self.config_with_usage()
+        serializer = UsageQuestionSerializer(data=request.query_params, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        start, end = asked["start"], asked["end"]
+        rows = selectors.hours([config.resource_id], start, end, actor=self.actor)
+        found = costs.of_resource(config.resource_id, start, end)
+        currency = _currency(config, found)
+        series, groups = self._series(config, asked, rows)
+        body = {
+            "start": start,
+            "end": end,
+            "totals": {**selectors.totals(rows), **_cost(found, currency)},
+            "other_costs": _others(found, currency),
+            "series": series,
+            "groups": groups,
+            "limits": [_limit(one) for one in self._limits(config)],
+        }
+        return Response(body)
 
-    @action(detail=True, methods=["get"])
-    def calls(self, request: Request, **kwargs: Any) -> Response:
-        """List the single calls, oldest first."""
-        config, asked = self._config(), self._range()
-        rows = selectors.events(config.resource_id, asked["start"], asked["end"], actor=self.actor)
-        page = self.page_of(rows)
-        flags = selectors.flags([event.id for event in page], actor=self.actor)
-        shown = UsageEventSerializer(page, many=True, context={"flags": flags})
-        return self.get_paginated_response(shown.data)
+    def _series(
+        self, config: Any, asked: Mapping[str, Any], rows: Any
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the sums over time and, where they are grouped, those of the whole range."""
+        group = asked.get("group_by")
+        if group is None:
+            return selectors.series(rows, asked["granularity"]), []
+        series = breakdown.series_by(
+            group, config.resource_id, asked["start"], asked["end"], asked["granularity"]
+        )
+        groups = breakdown.totals_by_part(series)
+        named = _key_parts(groups) if group == "key" else _version_parts(groups)
+        return [_named(row, named) for row in series], [_named(row, named) for row in groups]
+
+    def _limits(self, config: Any) -> list[LimitUsed]:
+        """Return the limits in force with what is used of them now."""
+        month = month_of(self.now)
+        budget: Spending | None = None
+        if config.budget.get("monthly") is not None:
+            currency = config.budget.get("currency") or _currency(config, None) or "USD"
+            spent = costs.of_resource(config.resource_id, month.start, month.end)
+            cost = None if spent is None else spent.get(currency, Decimal(0))
+            budget = Spending(Decimal(config.budget["monthly"]), currency, cost)
+        limits = plan_limits(config.resource.plan)
+        return limits_used(config.resource_id, limits, now=self.now, month=month, budget=budget)
+
+
+def _currency(config: Any, found: Mapping[str, Decimal] | None) -> str | None:
+    """Return the currency the cost is told in: the plan's, else the only one there is."""
+    plan = config.resource.plan
+    if plan is not None:
+        return str(plan.currency)
+    return next(iter(sorted(found)), None) if found else None
+
+
+def _cost(found: Mapping[str, Decimal] | None, currency: str | None) -> dict[str, str | None]:
+    """Return the cost as the totals show it."""
+    if found is None or currency is None:
+        return {"cost": None, "currency": currency}
+    return {"cost": money_text(found.get(currency, Decimal(0)), currency), "currency": currency}
+
+
+def _others(found: Mapping[str, Decimal] | None, currency: str | None) -> list[dict[str, str]]:
+    """Return the costs in other currencies."""
+    costs_of = sorted((found or {}).items())
+    return [{"currency": name, "cost": money_text(cost, name)} for name, cost in costs_of if name != currency]
+
+
+def _key_parts(groups: list[dict[str, Any]]) -> dict[UUID | None, dict[str, Any]]:
+    """Return how each key is shown."""
+    ids = {row["part"] for row in groups}
+    names = breakdown.key_names(ids)
+    shown: dict[UUID | None, dict[str, Any]] = {}
+    for uuid in ids:
+        key = names.get(uuid, {}) if uuid is not None else {}
+        shown[uuid] = {
+            "key_uuid": uuid.hex if uuid else None,
+            "key_name": key.get("name", ""),
+            "key_prefix": f"{key['prefix']}…{key['last4']}" if key else "",
+        }
+    return shown
+
+
+def _version_parts(groups: list[dict[str, Any]]) -> dict[UUID | None, dict[str, Any]]:
+    """Return how each version is shown."""
+    ids = {row["part"] for row in groups}
+    numbers = breakdown.version_numbers(ids)
+    return {
+        uuid: {
+            "flow_version_uuid": uuid.hex if uuid else None,
+            "version": numbers.get(uuid) if uuid is not None else None,
+        }
+        for uuid in ids
+    }
+
+
+def _named(row: Mapping[str, Any], named: Mapping[UUID | None, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a row of sums with what it is of."""
+    return {**{name: value for name, value in row.items() if name != "part"}, **named[row["part"]]}
+
+
+def _limit(one: LimitUsed) -> dict[str, Any]:
+    resets: datetime | None = one.resets_at
+    return {"name": one.name, "used": one.used, "limit": one.limit, "resets_at": resets}

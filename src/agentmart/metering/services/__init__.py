@@ -1,4 +1,4 @@
-"""Writes: usage reported by people, flags on calls whose end is unclear, partitions for the months ahead."""
+"""Writes: usage reported by people, flags on calls whose end is unclear, sums by key and version, partitions."""
 
 from agentmart.metering.services.calls import ensure_partitions, sweep_calls
 from agentmart.metering.services.carry_over import carry_over
@@ -11,6 +11,7 @@ from agentmart.metering.services.report_usage import (
     set_usage,
     set_user_usage,
 )
+from agentmart.metering.services.split_hours import split_hours
 
 __all__ = [
     "MeteredByGateway",
@@ -22,5 +23,6 @@ __all__ = [
     "ensure_partitions",
     "set_usage",
     "set_user_usage",
+    "split_hours",
     "sweep_calls",
 ]
