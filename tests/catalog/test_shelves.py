@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from tests.support.flows import echo_flow
 from tests.support.market import OFFERINGS, agent, category, member, ok, operator, publish
+from tests.support.shop import Shop
 from tests.support.world import World
+from waldur_api_client.models import PlanUsageResponse
 
 from agentmart.identity.models import Role
 
@@ -131,3 +133,63 @@ def test_service_providers_are_registered_described_found_and_removed(world: Wor
     (seller,) = ok(api.get(SELLERS, customer_keyword="provider"))
     answer = api.delete(seller["url"])
     assert (answer.status_code, answer.json()["code"], seller["offering_count"]) == (409, "has_dependents", 1)
+
+
+def test_providers_say_whether_they_are_told(world: World) -> None:
+    customer = world.buyer.customer
+    assert customer is not None
+    body = {"customer": customer.uuid, "enable_notifications": False}
+    row = ok(world.operator.api.post(SELLERS, body), 201)
+    assert row["enable_notifications"] is False
+    assert (
+        ok(world.buyer.api.patch(row["url"], {"enable_notifications": True}))["enable_notifications"] is True
+    )
+    wrong = world.buyer.api.patch(row["url"], {"enable_notifications": "x"})
+    assert (wrong.status_code, list(wrong.json())) == (400, ["enable_notifications"])
+    assert world.visitor.get(row["url"]).status_code == 401
+    publish(world, agent(world, echo_flow()))
+    (other,) = ok(world.operator.api.get(SELLERS, customer_keyword="provider"))
+    assert other["enable_notifications"] is True
+
+
+def test_a_customer_s_new_name_is_passed_on(world: World) -> None:
+    sold = publish(world, agent(world, echo_flow()))
+    assert world.provider.customer is not None
+    ok(world.provider.api.patch(f"/api/customers/{world.provider.customer.uuid}/", {"name": "Renamed"}))
+    (row,) = ok(world.operator.api.get(SELLERS, customer_uuid=world.provider.customer.uuid))
+    assert row["customer_name"] == "Renamed"
+    assert ok(world.stranger.api.get(f"{OFFERINGS}{sold['offering']}/"))["customer_name"] == "Renamed"
+
+
+def test_how_much_of_each_plan_is_sold(shop: Shop) -> None:
+    world, path = shop.world, "/api/marketplace-plans/usage_stats/"
+    plan = f"/api/marketplace-plans/{shop.sold['plan']}/"
+    (row,) = ok(world.provider.api.get(path, offering_uuid=shop.sold["offering"]))
+    assert row == {
+        "plan_uuid": shop.sold["plan"],
+        "plan_name": ok(world.provider.api.get(plan))["name"],
+        "limit": None,
+        "usage": 2,
+        "remaining": None,
+        "offering_uuid": shop.sold["offering"],
+        "offering_name": ok(world.provider.api.get(f"{OFFERINGS}{shop.sold['offering']}/"))["name"],
+        "customer_provider_uuid": world.provider.customer.uuid,  # type: ignore[union-attr]
+        "customer_provider_name": "Provider GmbH",
+    }
+    ok(world.provider.api.patch(plan, {"max_amount": 3}))
+    ok(
+        world.provider.api.post(
+            "/api/marketplace-plans/", {"name": "New", "offering": shop.sold["offering"]}
+        ),
+        201,
+    )
+    rows = ok(world.provider.api.get(path, o="remaining"))
+    assert [(row["limit"], row["usage"], row["remaining"]) for row in rows] == [(3, 2, 1), (None, 0, None)]
+    read = PlanUsageResponse.from_dict(rows[0])
+    assert (read.limit, read.remaining) == (3, 1)
+    assert [row["usage"] for row in ok(world.operator.api.get(path, o="usage"))] == [0, 2]
+    assert world.provider.api.head(path)["X-Result-Count"] == "2"
+    assert ok(world.buyer.api.get(path)) == ok(world.stranger.api.get(path)) == []
+    assert world.visitor.get(path).status_code == 401
+    for name in ("offering_uuid", "o", "customer_provider_uuid"):
+        assert world.provider.api.get(path, **{name: "x"}).status_code == 400

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from agentmart.access import services as access
 from agentmart.access.models import ApiKey
 from agentmart.agents.models import Agent
+from agentmart.catalog.models import ServiceProvider
 from agentmart.identity import quotas
 from agentmart.identity import services as identity
 from agentmart.identity.models import Customer, Project
@@ -32,11 +33,11 @@ def update_customer(
     actor: Actor,
     now: datetime,
 ) -> Customer:
-    """Change a customer; where that blocks or unblocks it, its keys follow with the commit.
+    """Change a customer; where that blocks or unblocks it, its keys follow with the commit; a new name is passed on.
 
     Raises what `identity.services.update_customer` raises.
     """
-    was_blocked = customer.blocked
+    was_blocked, was_named = customer.blocked, customer.name
     held = Resource.objects.filter(customer=customer)
     if changes.get("blocked", was_blocked) != was_blocked:
         # Whoever writes Grants locks resources first, then the customer.
@@ -44,7 +45,16 @@ def update_customer(
     customer = identity.update_customer(customer, changes, limits=limits, actor=actor, now=now)
     if customer.blocked != was_blocked:
         access.publish_grants(held)
+    if customer.name != was_named:
+        _pass_name_on(customer, now=now)
     return customer
+
+
+def _pass_name_on(customer: Customer, *, now: datetime) -> None:
+    """Write a customer's new name where those read it who do not see the customer: buyers, and its providers."""
+    with tenancy.elevated():
+        ServiceProvider.objects.filter(customer=customer).update(name=customer.name, modified=now)
+        Resource.objects.filter(customer=customer).update(customer_name=customer.name, modified=now)
 
 
 @transaction.atomic

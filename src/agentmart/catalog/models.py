@@ -73,8 +73,9 @@ class ServiceProvider(BaseModel):
     """The public face of a customer that sells."""
 
     customer = models.OneToOneField(Customer, on_delete=models.PROTECT, related_name="service_provider")
-    name = models.CharField(max_length=150)
+    name = models.CharField(max_length=150)  # the customer's, for readers who do not see the customer
     description = models.TextField(blank=True)
+    enable_notifications = models.BooleanField(default=True)
 
     objects = PublicQuerySet["ServiceProvider"].as_manager()
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from agentmart.identity.models import Role
 from agentmart.identity.permissions import permitted
@@ -187,3 +191,36 @@ class EventViewSet(AuditLogViewSet):
         "created_from": _by_timestamp("gte"),
         "created_to": _by_timestamp("lte"),
     }
+    answers = {
+        "count": {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]},
+        "event_groups": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
+        "scope_types": {"type": "array", "items": {"type": "string"}},
+    }
+    queries: Mapping[str, Mapping[str, Any]] = {"count": filters, "event_groups": {}, "scope_types": {}}
+
+    @action(detail=False, methods=["get"])
+    def count(self, request: Request) -> Response:
+        """Say how many events there are, by the filters of the list."""
+        rows = self.visible()
+        for name, apply in self.filters.items():
+            values = request.query_params.getlist(name)
+            if values:
+                rows = self._filtered(rows, name, apply, values)
+        return Response({"count": rows.count()})
+
+    @action(detail=False, methods=["get"])
+    def event_groups(self, request: Request) -> Response:
+        """List the kinds of events that have happened, by what they happen to."""
+        groups: dict[str, list[str]] = {}
+        for name in self.visible().order_by("action").values_list("action", flat=True).distinct():
+            groups.setdefault(name.partition(".")[0], []).append(name)
+        return Response(groups)
+
+    @action(detail=False, methods=["get"])
+    def scope_types(self, request: Request) -> Response:
+        """List the kinds of things that events have happened to."""
+        kinds = self.visible().order_by("object_type").values_list("object_type", flat=True).distinct()
+        return Response(list(kinds))

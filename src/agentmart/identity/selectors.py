@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet
 
-from agentmart.identity.models import ApiToken, Customer, Invitation, Membership, Project, User
+from agentmart.identity.models import ApiToken, Customer, Invitation, Membership, Project, Role, User
 from agentmart.identity.states import InvitationState
 from agentmart.identity.tokens import hash_token
 from agentmart.infra.actors import Actor
@@ -70,6 +71,40 @@ def members_of(
     """Return the roles in force in a customer, or in one project of it."""
     rows = Membership.objects.filter(customer=customer, project=project)
     return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now)).select_related("user", "created_by")
+
+
+def people_of(customer: Customer, *, now: datetime) -> QuerySet[User]:
+    """Return the people with a role in force in a customer or its projects, each once, with all these roles.
+
+    `held_roles` are the roles' names; `customer_roles` and `project_roles` read the rows.
+    """
+    held = Membership.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), customer=customer)
+    theirs = held.filter(user=OuterRef("pk")).order_by("role").values_list("role", flat=True)
+    here = held.select_related("project").order_by("role", "created", "id")
+    people: QuerySet[User] = User.objects.filter(pk__in=held.values("user_id"))
+    return people.annotate(held_roles=ArraySubquery(theirs)).prefetch_related(
+        Prefetch("memberships", queryset=here, to_attr="roles_here")
+    )
+
+
+def customer_roles(user: User) -> list[Membership]:
+    """Return the roles in the customer itself of one of `people_of`, the highest first."""
+    rows: list[Membership] = user.roles_here  # type: ignore[attr-defined]
+    order = list(Role.values)
+    return sorted((row for row in rows if row.project_id is None), key=lambda row: order.index(row.role))
+
+
+def project_roles(user: User) -> list[Membership]:
+    """Return the roles in projects of one of `people_of`."""
+    rows: list[Membership] = user.roles_here  # type: ignore[attr-defined]
+    return [row for row in rows if row.project_id is not None]
+
+
+def people_beside(customer: Customer, project: Project, *, now: datetime) -> QuerySet[User]:
+    """Return the people with a role in a customer or its projects, but none in this project."""
+    held = Membership.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), customer=customer)
+    people: QuerySet[User] = User.objects.filter(pk__in=held.values("user_id"))
+    return people.exclude(pk__in=held.filter(project=project).values("user_id"))
 
 
 def invitation_to_send(invitation_id: UUID) -> Invitation | None:

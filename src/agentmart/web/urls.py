@@ -51,6 +51,7 @@ from agentmart.web.description import DescriptionView
 from agentmart.web.home import home
 
 router = ApiRouter()  # web.middleware completes addresses without the trailing slash
+from agentmart.web.version import VersionView
 router.register("users", UserViewSet, basename="user")
 router.register("user-invitations", InvitationViewSet, basename="user-invitation")
 router.register("personal-access-tokens", ApiTokenViewSet, basename="personal-access-token")
@@ -119,6 +120,7 @@ urlpatterns = [
 ]
 
 handler400 = "agentmart.web.errors.bad_request"
+    path("api/version/", VersionView.as_view()),
 handler403 = "agentmart.web.errors.forbidden"
 handler404 = "agentmart.web.errors.not_found"
 handler500 = "agentmart.web.errors.server_error"

@@ -15,11 +15,11 @@ from rest_framework.response import Response
 from agentmart.catalog import selectors, services
 from agentmart.catalog.api.answers import plan_answer
 from agentmart.catalog.api.fields import BuiltSerializer, text
+from agentmart.catalog.api.plan_usage import PlanUsageViewSet
 from agentmart.catalog.models import Offering, Plan
 from agentmart.identity.permissions import require
 from agentmart.infra.addresses import addresses_of
 from agentmart.infra.rest import (
-    ApiViewSet,
     HexUUIDField,
     Relation,
     by_exact,
@@ -184,7 +184,7 @@ def _row_of(plan: Plan) -> dict[str, Any]:
     return selectors.plan_row(plan)
 
 
-class PlanViewSet(ApiViewSet):
+class PlanViewSet(PlanUsageViewSet):
     """Plans of offerings."""
 
     queryset = Plan.objects.select_related("offering")
@@ -205,6 +205,7 @@ class PlanViewSet(ApiViewSet):
         "archive": None,
     }
     answers = {
+        **PlanUsageViewSet.answers,
         "destroy": None,
         "update_prices": PlanSerializer,
         "update_quotas": PlanSerializer,

@@ -29,12 +29,14 @@ class ServiceProviderBody(serializers.Serializer[Any]):
 
     customer = Relation(view_name="customer-detail", queryset=Customer.objects)
     description = serializers.CharField(required=False, allow_blank=True)
+    enable_notifications = serializers.BooleanField(required=False)
 
 
 class ServiceProviderChange(serializers.Serializer[Any]):
     """What a provider says of itself."""
 
     description = serializers.CharField(required=False, allow_blank=True)
+    enable_notifications = serializers.BooleanField(required=False)
 
 
 class ServiceProviderSerializer(ApiSerializer):
@@ -51,7 +53,7 @@ class ServiceProviderSerializer(ApiSerializer):
     created = serializers.DateTimeField(read_only=True)
     modified = serializers.DateTimeField(read_only=True)
     image = serializers.SerializerMethodField()
-    enable_notifications = serializers.SerializerMethodField()
+    enable_notifications = serializers.BooleanField(read_only=True)
     organization_groups = serializers.SerializerMethodField()
     allowed_domains = serializers.SerializerMethodField()
     account_options = serializers.SerializerMethodField()
@@ -60,10 +62,6 @@ class ServiceProviderSerializer(ApiSerializer):
     def get_image(self, provider: ServiceProvider) -> str | None:
         """Return none: providers have no picture."""
         return None
-
-    def get_enable_notifications(self, provider: ServiceProvider) -> bool:
-        """Return true: providers are told of orders."""
-        return True
 
     def get_organization_groups(self, provider: ServiceProvider) -> list[dict[str, Any]]:
         """Return none."""

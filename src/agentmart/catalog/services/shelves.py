@@ -100,12 +100,12 @@ def delete_category(category: Category, *, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def register_provider(
-    customer: Customer, *, actor: Actor, now: datetime, description: str = ""
+    customer: Customer, *, actor: Actor, now: datetime, **details: Any
 ) -> ServiceProvider:
     """Make a customer a service provider; returns the existing row where it is one already."""
     provider, created = ServiceProvider.objects.get_or_create(
         customer=customer,
-        defaults={"name": customer.name, "description": description, "created": now, "modified": now},
+        defaults={"name": customer.name, "created": now, "modified": now, **details},
     )
     if created:
         audit.record("service_provider.registered", provider, actor=actor, now=now)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from agentmart.identity import services
 from agentmart.identity.api.fields import EmailsField, QuotasField, VatCodeField
 from agentmart.identity.api.filters import by_member, is_active_customer, only_checked
-from agentmart.identity.api.members import MembersViewSet
+from agentmart.identity.api.teams import CustomerTeamViewSet
 from agentmart.identity.countries import COUNTRIES
 from agentmart.identity.models import Customer, Project, Role
 from agentmart.identity.permissions import require
@@ -121,7 +121,7 @@ class CountrySerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
 
 
-class CustomerViewSet(MembersViewSet):
+class CustomerViewSet(CustomerTeamViewSet):
     """Organizations."""
 
     queryset = Customer.objects.prefetch_related("quotas")
@@ -152,9 +152,9 @@ class CustomerViewSet(MembersViewSet):
         "registration_code": "registration_code",
         "agreement_number": "agreement_number",
     }
-    answers = {**MembersViewSet.answers, "countries": CountrySerializer(many=True)}
-    bodies = MembersViewSet.bodies
-    queries = {**MembersViewSet.queries, "countries": {}}
+    answers = {**CustomerTeamViewSet.answers, "countries": CountrySerializer(many=True)}
+    bodies = CustomerTeamViewSet.bodies
+    queries: dict[str, Any] = {**CustomerTeamViewSet.queries, "countries": {}}
     see_members, write_members = "member.see", "member.write"
 
     def get_queryset(self) -> QuerySet[Any]:

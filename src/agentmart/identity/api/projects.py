@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from agentmart.identity import services
 from agentmart.identity.api.filters import by_member_of_project
-from agentmart.identity.api.members import MembersViewSet
+from agentmart.identity.api.teams import ProjectTeamViewSet
 from agentmart.identity.models import Customer, Project, ProjectKind
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import (
@@ -62,7 +62,7 @@ class ProjectSerializer(ApiSerializer):
         return {}
 
 
-class ProjectViewSet(MembersViewSet):
+class ProjectViewSet(ProjectTeamViewSet):
     """Parts of organizations."""
 
     queryset = Project.objects.select_related("customer")

@@ -24,6 +24,7 @@ from agentmart.identity.services.invitations import (
     resend_invitation,
 )
 from agentmart.identity.services.members import (
+    CUSTOMER_ROLES,
     add_member,
     end_expired_roles,
     in_force,
@@ -48,6 +49,7 @@ from agentmart.identity.services.users import (
 )
 
 __all__ = [
+    "CUSTOMER_ROLES",
     "SEND_JOB",
     "CustomerBlocked",
     "HasDependents",

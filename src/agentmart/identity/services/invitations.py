@@ -66,7 +66,9 @@ def _count_mail(customer_id: UUID, email: str, *, actor: Actor, now: datetime) -
 
     Staff sends as many as it likes, but not to one address.
     """
-    limits = [(("invitation", customer_id.hex, email.casefold()), MAILS_TO_ONE, f"to {email}")]
+    limits: list[tuple[tuple[str, ...], int, str]] = [
+        (("invitation", customer_id.hex, email.casefold()), MAILS_TO_ONE, f"to {email}")
+    ]
     if not permitted(actor, "user.write"):
         limits.append((("invitations", customer_id.hex), settings.INVITATIONS_PER_DAY, "of one customer"))
     for who, most, whose in limits:
