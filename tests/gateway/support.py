@@ -116,7 +116,7 @@ class ScriptedRuntime:
     """Echoes; an input's first word tells it to do something else.
 
     `hold` waits for `release`; `fail CODE` fails; `break CODE` streams two words, then fails; `count` reports 11/7
-    tokens; `hang` never ends. A stream yields word by word and waits for `release` after the first one of `hold`.
+    tokens; `hang` never ends; `pause SECONDS` takes its time. A stream yields word by word and waits for `release` after the first one of `hold`.
     """
 
     def __init__(self) -> None:
@@ -159,6 +159,8 @@ class ScriptedRuntime:
                 raise ZeroDivisionError("secret detail")
             if command == "hang":
                 await asyncio.Event().wait()
+            if command == "pause":
+                await asyncio.sleep(float(rest.split()[0]))
             for number, word in enumerate(request.text.split()):
                 yield Token(word if number == 0 else f" {word}")
                 if command == "hold" and number == 0:

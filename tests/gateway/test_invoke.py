@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.gateway.support import INVOKE, NOW, World, call, claims_of, eventually, get, issue, send, sign
 
+from agentmart.gateway import runs
 from agentmart.contracts.grants import GrantState, Limits, Tweakable
 from agentmart.kit.ids import uuid7_time
 
@@ -435,14 +436,15 @@ async def test_the_input_may_not_exceed_the_plans_context(world: World) -> None:
     }
 
 
-async def test_a_run_that_ignores_its_deadline_is_stopped(fresh_database, store, tmp_path) -> None:
+async def test_a_run_that_ignores_its_deadline_is_stopped(
+    fresh_database, store, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tests.gateway.support import ScriptedRuntime, settings_for
 
     from agentmart.gateway.app import create_app
 
-    settings = settings_for(
-        fresh_database, tmp_path, run_timeout=-1.9
-    )  # 0.1 seconds with the gateway's grace
+    monkeypatch.setattr(runs, "DEADLINE_GRACE", 0.0)
+    settings = settings_for(fresh_database, tmp_path, run_timeout=0.1)
     runtime = ScriptedRuntime()
     app = create_app(settings, runtimes={"scripted": runtime})
     await app.startup()
