@@ -82,7 +82,17 @@ SETTINGS: tuple[Setting, ...] = (
         readers=("web", "worker", "gateway"),
     ),
     Setting(
-        "AGENT_KEYS_ALGORITHM", "JWT algorithm of API keys.", "HS256", readers=("web", "worker", "gateway")
+        "AGENT_KEYS_ALGORITHM",
+        "JWT algorithm of that secret: HS256, HS384, HS512, or EdDSA (the secret is then an Ed25519 key in PEM form).",
+        "HS256",
+        readers=("web", "worker", "gateway"),
+    ),
+    Setting(
+        "AGENT_KEYS_FILE",
+        "File of further signing keys, written by `agentmart signing-keys` and read anew when it changes; default DATA_DIR/signing-keys.json.",
+        "",
+        "path",
+        readers=("web", "worker", "gateway"),
     ),
     Setting("AGENT_KEYS_ISSUER", "Claim iss of API keys.", "agentmart", readers=("web", "worker", "gateway")),
     Setting(
@@ -96,6 +106,34 @@ SETTINGS: tuple[Setting, ...] = (
         "Days until a key expires unless its creator says otherwise.",
         "365",
         "int",
+    ),
+    Setting(
+        "AGENT_SESSIONS_SECRET_KEY",
+        "Signs tokens of the widget's chat sessions (at least 32 bytes), the same at every gateway; several, comma separated: the first signs, all are accepted; default: generated into the data folder.",
+        "",
+        secret=True,
+        readers=("gateway",),
+    ),
+    Setting(
+        "AGENTMART_SESSION_SECONDS",
+        "How long such a token is good; an open page renews it.",
+        "600",
+        "int",
+        readers=("gateway",),
+    ),
+    Setting(
+        "AGENTMART_SESSION_CALLS_PER_MINUTE",
+        "Most calls a minute of one chat session.",
+        "20",
+        "int",
+        readers=("gateway",),
+    ),
+    Setting(
+        "AGENTMART_ADDRESS_CALLS_PER_MINUTE",
+        "Most chat sessions opened and calls made in them a minute from one address (IPv6: one /64 network).",
+        "60",
+        "int",
+        readers=("gateway",),
     ),
     Setting(
         "AGENTMART_METRICS_TOKEN",
@@ -233,6 +271,13 @@ SETTINGS: tuple[Setting, ...] = (
         "AGENTMART_PUBLIC_CATALOG", "Whether visitors without login see active offerings.", "true", "bool"
     ),
     Setting(
+        "AGENTMART_INVITATIONS_PER_DAY",
+        "Most invitation mails that the members of one customer send in a day.",
+        "200",
+        "int",
+        readers=("web",),
+    ),
+    Setting(
         "AGENTMART_INVOICE_GRACE_SECONDS",
         "Time between a period's end and the finalization of its invoices.",
         "3600",
@@ -244,11 +289,9 @@ SETTINGS: tuple[Setting, ...] = (
         "AGENTMART_OPERATOR_NAME", "Legal name of the operator, as issuer of invoices.", "Agentmart operator"
     ),
     Setting(
-        "AGENTMART_INVITATIONS_PER_DAY",
-        "Most invitation mails that the members of one customer send in a day.",
-        "200",
-        "int",
-        readers=("web",),
+        "AGENTMART_CALLBACK_HOSTS",
+        "Hosts inside your own network that the callback addresses of orders may name, comma separated; all others must be public.",
+        readers=("web", "worker"),
     ),
     # -- support desk
     Setting(

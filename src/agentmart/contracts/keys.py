@@ -1,7 +1,8 @@
-"""The form of an API key, known to the issuer (access) and the checker (gateway).
+"""The form of API keys and session tokens, known to the issuer (access) and the checker (gateway).
 
-`ar_{sk|pk}_{live|test}_{jwt}`; claims `iss aud sub tenant_id project_id config_uuid scopes iat exp jti`.
-Only the SHA-256 of the whole string is stored.
+`ar_{sk|pk|st}_{live|test}_{jwt}`. Keys (`sk`, `pk`): claims `iss aud sub tenant_id project_id config_uuid scopes iat
+exp jti`, the header names the signing key (`kid`). Of a secret key only the SHA-256 of the whole string is stored; a
+publishable one stands in public pages. Session tokens (`st`) are made and read by the gateway alone.
 """
 
 from __future__ import annotations
@@ -12,16 +13,21 @@ from dataclasses import dataclass
 
 SECRET = "secret"  # noqa: S105
 PUBLISHABLE = "publishable"
-KINDS = {"sk": SECRET, "pk": PUBLISHABLE}
-PREFIXES = {SECRET: "sk", PUBLISHABLE: "pk"}
-ENVIRONMENTS = ("live", "test")
+SESSION = "session"
+KEY_KINDS = (SECRET, PUBLISHABLE)
+"""What can be issued; a session's token is no key."""
+KINDS = {"sk": SECRET, "pk": PUBLISHABLE, "st": SESSION}
+PREFIXES = {SECRET: "sk", PUBLISHABLE: "pk", SESSION: "st"}
+LIVE = "live"
+TEST = "test"
+ENVIRONMENTS = (LIVE, TEST)
 SCOPES = ("agent:invoke", "agent:stream")
 MAX_LENGTH = 4096
 
-_FORM = re.compile(r"\Aar_(sk|pk)_(live|test)_([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\Z")
+_FORM = re.compile(r"\Aar_(sk|pk|st)_(live|test)_([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ParsedKey:
     """A key taken apart; nothing in it has been verified yet."""
 
@@ -29,9 +35,12 @@ class ParsedKey:
     environment: str
     jwt: str
 
+    def __repr__(self) -> str:
+        return f"ParsedKey({self.kind}, {self.environment})"
+
 
 def parse_key(text: str) -> ParsedKey | None:
-    """Take a key apart, or return None where the text is no key."""
+    """Take a key or session token apart, or return None where the text is neither."""
     if len(text) > MAX_LENGTH:
         return None
     match = _FORM.match(text)

@@ -15,6 +15,7 @@ from agentmart.adapters.runtimes import Runtime, build
 from agentmart.contracts.grants import Grant
 from agentmart.gateway import server
 from agentmart.gateway.database import Database
+from agentmart.gateway.door import BROWSER_PATHS, Door
 from agentmart.gateway.errors import Internal
 from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import CallerLeft, Exchange, Receive, Reply, Scope, Send, json_reply
@@ -24,8 +25,10 @@ from agentmart.gateway.metrics import Metrics
 from agentmart.gateway.openai_chat import ChatDialect
 from agentmart.gateway.openai_common import error_of
 from agentmart.gateway.openai_responses import ResponsesDialect
+from agentmart.gateway.origins import Origins, preflight
 from agentmart.gateway.pipeline import Pipeline
 from agentmart.gateway.runs import Runs
+from agentmart.gateway.sessions import Sessions
 from agentmart.gateway.settings import GatewaySettings, settings_from_environment
 from agentmart.gateway.spool import Spool
 from agentmart.gateway.writer import Meter, UsageWriter
@@ -38,7 +41,7 @@ __all__ = ["Gateway", "create_app", "run", "settings_from_environment"]
 
 logger = logging.getLogger("agentmart.gateway")
 
-PREFIX = "/api/agent-gateway/"
+PREFIX = BROWSER_PATHS
 OPENAI = "/v1/"
 MODEL = OPENAI + "models/"
 HEALTH_SECONDS = 0.5
@@ -73,7 +76,10 @@ class Gateway:
         )
         self._runtimes = runtimes or {kind: build(kind, **p) for kind, p in settings.runtimes.items()}
         self._runs = Runs(settings, self._writer, self._runtimes)
-        self._pipeline = Pipeline(settings, self._database, self._grants, self._runs)
+        door = Door(settings)
+        self._pipeline = Pipeline(settings, self._database, self._grants, self._runs, door)
+        self._sessions = Sessions(settings, door, self._grants)
+        self._origins = Origins(self._database)
         self._metrics = Metrics(settings.metrics_token)
         self._metrics.watch("calls_running", "Calls under way.", lambda: self._runs.running)
         self._metrics.watch(
@@ -97,6 +103,7 @@ class Gateway:
         invoke, chat, responses = InvokeDialect(), ChatDialect(), ResponsesDialect()
         self._routes: dict[str, dict[str, Handler]] = {
             PREFIX + "invoke": {"POST": lambda exchange: self._pipeline.invoke(exchange, invoke)},
+            PREFIX + "sessions": {"POST": self._sessions.open},
             PREFIX + "health": {"GET": self._answer_health},
             OPENAI + "chat/completions": {"POST": lambda exchange: self._pipeline.invoke(exchange, chat)},
             OPENAI + "responses": {"POST": lambda exchange: self._pipeline.invoke(exchange, responses)},
@@ -166,6 +173,9 @@ class Gateway:
     async def _dispatch(self, exchange: Exchange) -> None:
         if exchange.path.startswith(OPENAI):
             exchange.refusal_body = openai_refusal
+        origin = exchange.header("origin")
+        if origin is not None and exchange.path.startswith(PREFIX):
+            exchange.cors_headers = await self._origins.headers(origin, self._settings.clock.now())
         methods = self._route(exchange.path)
         handler = methods.get("GET" if exchange.method == "HEAD" else exchange.method)
         if handler is not None:
@@ -173,6 +183,8 @@ class Gateway:
             return
         allowed = ", ".join(sorted({*methods, "OPTIONS", *({"HEAD"} if "GET" in methods else ())}))
         if exchange.method == "OPTIONS":
+            if exchange.header("access-control-request-method") is not None:
+                exchange.cors_headers = preflight(exchange.cors_headers, allowed)
             await exchange.reply(Reply(204, headers=(("Allow", allowed),)))
             return
         raise MethodNotAllowed(

@@ -90,6 +90,7 @@ class Exchange:
         self.begun = monotonic()
         self.refusal_body = refusal_body
         self.limit_headers: tuple[tuple[str, str], ...] = ()
+        self.cors_headers: tuple[tuple[str, str], ...] = ()  # which web page may read the answer
         self.repeated = False  # the answer is that of an earlier call under the same key
         self.ignored: tuple[str, ...] = ()  # parts of the request that have no effect, told in `Warning`
         self.facts: dict[str, Any] = {}  # for the log line: ids, numbers and codes, never content
@@ -99,6 +100,7 @@ class Exchange:
         self._headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             self._headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        self._raw_headers = scope["headers"]
         self._receive = receive
         self._send = send
         self._send_timeout = send_timeout
@@ -107,6 +109,11 @@ class Exchange:
     def header(self, name: str) -> str | None:
         """Return a request header by its lower-case name; of several, the first."""
         return self._headers.get(name)
+
+    def headers(self, name: str) -> list[str]:
+        """Return all values of a request header by its lower-case name, in the order they came."""
+        wanted = name.encode()
+        return [value.decode("latin-1") for key, value in self._raw_headers if key.lower() == wanted]
 
     async def read_body(self, limit: int, timeout: float) -> bytes:
         """Return the body; raises BodyTooLarge, BodyTooSlow or CallerLeft."""
@@ -189,6 +196,7 @@ class Exchange:
             ("X-Content-Type-Options", "nosniff"),
             ("X-Request-Id", self.request_id),
             *self.limit_headers,
+            *self.cors_headers,
             *((("Idempotent-Replayed", "true"),) if self.repeated else ()),
             *((("Warning", f'299 agentmart "Ignored: {" ".join(self.ignored)}"'),) if self.ignored else ()),
             *headers,

@@ -1,4 +1,7 @@
-"""Who calls: the key in the request, its signature, its claims, and whether its Grant opens the door. No I/O."""
+"""Who calls: the key in the request, its signature, its claims, and whether its Grant opens the door.
+
+No I/O but for the file of signing keys, which is looked at twice a second at most.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,28 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import jwt
+from jwt.types import Options
 
 from agentmart.contracts.grants import Grant, GrantState
-from agentmart.contracts.keys import SECRET, hash_key, parse_key
+from agentmart.contracts.keys import PUBLISHABLE, SECRET, SESSION, ParsedKey, hash_key, parse_key
+from agentmart.contracts.places import Address, is_within
+from agentmart.contracts.signing import SigningKey, open_ring
 from agentmart.gateway.errors import Unavailable
 from agentmart.gateway.settings import KeySettings
 from agentmart.kit.errors import DomainError, NotFound
 
 CACHE_SIZE = 20_000
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
+NOT_IN_PAGES = (
+    "A secret key must not be used in a web page (the request has an Origin header): who sees the page can read it. "
+    "Use a publishable key there, and revoke this one if the page is public."
+)
+
+T = TypeVar("T")
 
 
 class InvalidKey(DomainError):
@@ -38,8 +50,8 @@ class ExpiredKey(DomainError):
     code = "expired_key"
     status = 401
 
-    def __init__(self) -> None:
-        super().__init__("The API key has expired. Create a new one.", headers=CHALLENGE)
+    def __init__(self, message: str = "The API key has expired. Create a new one.") -> None:
+        super().__init__(message, headers=CHALLENGE)
 
 
 class RevokedKey(DomainError):
@@ -81,13 +93,27 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A chat session of a web page: opened with a publishable key, good from one origin."""
+
+    id: str
+    origin: str
+    began: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """A key whose signature and times hold; its Grant has still to be read."""
+    """A key, or a session's token, whose signature and times hold; its Grant has still to be read."""
 
     kind: str
     environment: str
     sha256: bytes
     claims: Claims
+    session: Session | None = None
+
+    def own_key(self, key: str) -> str:
+        """Return an idempotency key as the caller's own: visitors of a page do not share theirs."""
+        return key if self.session is None else f"{self.session.id}:{key}"
 
 
 def key_in(header: Callable[[str], str | None]) -> str:
@@ -99,26 +125,60 @@ def key_in(header: Callable[[str], str | None]) -> str:
     return key
 
 
+class Verified(Generic[T]):
+    """What signatures that held say, by the hash of the whole text; only so many, the least used goes first."""
+
+    def __init__(self, size: int = CACHE_SIZE) -> None:
+        self._size = size
+        self._known: OrderedDict[bytes, T] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, sha256: bytes) -> T | None:
+        """Return what is known of a text."""
+        found = self._known.get(sha256)
+        if found is not None:
+            self._known.move_to_end(sha256)
+        return found
+
+    def put(self, sha256: bytes, said: T) -> None:
+        """Remember a text."""
+        self._known[sha256] = said
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._known.clear()
+
+
 class KeyChecker:
-    """Verifies keys: signatures that held are remembered (bounded, by hash), times are checked on every use."""
+    """Verifies keys: signatures that held are remembered while the signing keys stay, times are checked each time."""
 
     def __init__(self, settings: KeySettings, *, cache_size: int = CACHE_SIZE) -> None:
         self._settings = settings
-        self._cache_size = cache_size
-        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
+        self._ring = open_ring(settings.secret, settings.algorithm, settings.file)
+        self._ring_version = self._ring.version
+        self._verified: Verified[Claims] = Verified(cache_size)
 
     def check(self, key: str, now: datetime) -> Caller:
         """Return who calls; raises InvalidKey or ExpiredKey."""
         parsed = parse_key(key)
-        if parsed is None:
+        if parsed is None or parsed.kind == SESSION:
             raise InvalidKey
-        sha256 = hash_key(key)
+        return self.check_parsed(parsed, hash_key(key), now)
+
+    def check_parsed(self, parsed: ParsedKey, sha256: bytes, now: datetime) -> Caller:
+        """Return who calls with a key that was taken apart and hashed; raises InvalidKey or ExpiredKey."""
+        self._ring.refresh()
+        if self._ring.version != self._ring_version:  # a key may have been signed by what is retired now
+            self._verified.clear()
+            self._ring_version = self._ring.version
         claims = self._verified.get(sha256)
         if claims is None:
             claims = self._verify(parsed.jwt)
-            self._remember(sha256, claims)
-        else:
-            self._verified.move_to_end(sha256)
+            self._verified.put(sha256, claims)
         if claims.expires_at is not None and now >= claims.expires_at:
             raise ExpiredKey
         if claims.not_before is not None and now < claims.not_before:
@@ -126,20 +186,15 @@ class KeyChecker:
         return Caller(parsed.kind, parsed.environment, sha256, claims)
 
     def _verify(self, token: str) -> Claims:
-        # Times are ours to check: the product's clock may be moved in development, PyJWT's cannot.
+        key = self._signing_key(token)
         try:
             payload = jwt.decode(
                 token,
-                self._settings.secret,
-                algorithms=[self._settings.algorithm],
+                key.verifier,
+                algorithms=[key.algorithm],
                 audience=self._settings.audience,
                 issuer=self._settings.issuer,
-                options={
-                    "require": ["iss", "aud", "jti", "tenant_id", "config_uuid", "scopes"],
-                    "verify_exp": False,
-                    "verify_iat": False,
-                    "verify_nbf": False,
-                },
+                options=options_of("iss", "aud", "jti", "tenant_id", "config_uuid", "scopes"),
             )
         except jwt.PyJWTError:
             raise InvalidKey from None
@@ -148,10 +203,21 @@ class KeyChecker:
         except (ValueError, TypeError, AttributeError, OverflowError):
             raise InvalidKey from None
 
-    def _remember(self, sha256: bytes, claims: Claims) -> None:
-        self._verified[sha256] = claims
-        if len(self._verified) > self._cache_size:
-            self._verified.popitem(last=False)
+    def _signing_key(self, token: str) -> SigningKey:
+        """Return what the token says it was signed with; raises InvalidKey where there is no such key (any more)."""
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.PyJWTError:
+            raise InvalidKey from None
+        key = self._ring.find(kid)
+        if key is None:
+            raise InvalidKey
+        return key
+
+
+def options_of(*required: str) -> Options:
+    """Return how a token is verified: times are ours to check (the product's clock may be moved, PyJWT's cannot)."""
+    return {"require": list(required), "verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
 def _claims(payload: Mapping[str, Any]) -> Claims:
@@ -190,11 +256,14 @@ def check_grant(caller: Caller, grant: Grant | None, now: datetime) -> Grant:
 
 
 def _belongs(caller: Caller, grant: Grant) -> bool:
+    if caller.session is not None:  # signed by a gateway, for the publishable key that it names
+        same = grant.kind == PUBLISHABLE
+    else:
+        same = caller.kind == grant.kind and hmac.compare_digest(caller.sha256, grant.key_sha256)
     return (
-        hmac.compare_digest(caller.sha256, grant.key_sha256)
+        same
         and caller.claims.tenant_id == grant.customer_id
         and caller.claims.config_id == grant.config_id
-        and caller.kind == grant.kind
         and caller.environment == grant.environment
     )
 
@@ -208,16 +277,51 @@ _STATES: dict[GrantState, Callable[[], DomainError]] = {
 }
 
 
-def check_kind(grant: Grant, origin: str | None) -> None:
-    """Raise KeyForbidden for a publishable key, and for a secret key that a web page uses."""
+def check_use(caller: Caller, grant: Grant, origin: str | None) -> None:
+    """Raise KeyForbidden unless calls may be made with this key from there.
+
+    A publishable key only opens sessions; a secret key is not for web pages; a session is good from its origin.
+    """
+    if caller.session is not None:
+        check_origin(grant, origin)
+        if origin != caller.session.origin:
+            raise _not_from(f"This session was opened by {caller.session.origin}; open another one.")
+        return
     if grant.kind != SECRET:
         raise KeyForbidden(
-            "A publishable key may only open a chat session; call with a secret key.", code="scope_missing"
+            "A publishable key may only open a chat session; call with the session's token or a secret key.",
+            code="scope_missing",
         )
     if origin is not None:
+        raise _not_from(NOT_IN_PAGES)
+
+
+def check_opening(caller: Caller, grant: Grant, origin: str | None) -> None:
+    """Raise KeyForbidden unless a chat session may be opened with this key from there."""
+    if caller.kind == SECRET and origin is not None:
+        raise _not_from(NOT_IN_PAGES)
+    if caller.kind != PUBLISHABLE:
+        raise KeyForbidden("A chat session is opened with a publishable key (ar_pk_…).", code="scope_missing")
+    check_origin(grant, origin)
+
+
+def check_origin(grant: Grant, origin: str | None) -> None:
+    """Raise KeyForbidden unless the page is one of the key's allowed origins."""
+    if origin is None:
+        raise _not_from("A publishable key works in web pages only: the request has no Origin header.")
+    if origin not in grant.allowed_origins:
+        raise _not_from("This page's origin is not among the key's allowed origins.")
+
+
+def _not_from(message: str) -> KeyForbidden:
+    return KeyForbidden(message, code="origin_not_allowed")
+
+
+def check_address(grant: Grant, address: Callable[[], Address | None]) -> None:
+    """Raise KeyForbidden unless the caller's address is one of those the key is bound to, if it is bound."""
+    if grant.allowed_ips and not is_within(address(), grant.allowed_ips):
         raise KeyForbidden(
-            "A secret key must not be used in a web page. Use a publishable key there.",
-            code="origin_not_allowed",
+            "The API key may not be used from this network address.", code="address_not_allowed"
         )
 
 

@@ -36,6 +36,7 @@ class Invocation:
     session_id: str
     stream: bool
     tweaks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    named_session: bool = False  # the caller chose the session id
     agent: UUID | None = None
     model: str | None = None  # the agent by a name of its own, where a dialect has such names
     with_usage: bool = False  # whether a stream's last event tells the usage, where that is a choice
@@ -106,6 +107,7 @@ def parse_invocation(body: bytes, header: Header) -> Invocation:
     return Invocation(
         text=content.input,
         session_id=session(content.session_id),
+        named_session=content.session_id is not None,
         stream=wants_stream(header("accept")) if content.stream is None else content.stream,
         tweaks=content.tweaks or {},
         agent=None if named is None else agent_id(named),

@@ -9,23 +9,16 @@ from agentmart.adapters.runtimes import RunRequest
 from agentmart.contracts.grants import Grant
 from agentmart.contracts.tweaks import check_tweaks
 from agentmart.gateway.database import Database
+from agentmart.gateway.door import Door
 from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import KEEP_ALIVE, Exchange, Reply
 from agentmart.gateway.idempotency import Idempotency
-from agentmart.gateway.keys import (
-    Caller,
-    KeyChecker,
-    check_agent,
-    check_grant,
-    check_kind,
-    check_model,
-    check_scope,
-    key_in,
-)
+from agentmart.gateway.keys import Caller, check_agent, check_grant, check_model, check_scope
 from agentmart.gateway.limit_keeper import Held, LimitKeeper
 from agentmart.gateway.limits import check_context
 from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, asked_seconds, scoped_session
 from agentmart.gateway.runs import Call, Run, Runs
+from agentmart.gateway.session_tokens import within
 from agentmart.gateway.settings import GatewaySettings
 from agentmart.kit.errors import DomainError
 from agentmart.kit.tokens import count_tokens
@@ -37,10 +30,12 @@ AFTER_THE_RUN = 60.0
 class Pipeline:
     """Takes calls from the door to the meter."""
 
-    def __init__(self, settings: GatewaySettings, database: Database, grants: Grants, runs: Runs) -> None:
+    def __init__(
+        self, settings: GatewaySettings, database: Database, grants: Grants, runs: Runs, door: Door
+    ) -> None:
         self._settings = settings
         self._database = database
-        self._keys = KeyChecker(settings.keys)
+        self._door = door
         self._grants = grants
         self._limits = LimitKeeper(database)
         self._runs = runs
@@ -55,15 +50,17 @@ class Pipeline:
         caller, grant = await self._authenticate(exchange, now)
         if agent is not None:
             check_agent(grant, agent_id(agent))
-        check_kind(grant, exchange.header("origin"))
+        self._door.admit(exchange, caller, grant)
         body = await exchange.read_body(self._settings.max_body_bytes, self._settings.body_timeout)
         now = self._settings.clock.now()
         grant = await self._grant(caller, now)  # again: the key may have been revoked while the body came
-        invocation = dialect.parse(body, exchange.header)
+        self._door.check(exchange, caller, grant)
+        invocation = within(caller.session, dialect.parse(body, exchange.header))
         deadline = exchange.begun + asked_seconds(exchange.header)
         request = self._check(exchange, caller, grant, invocation)
         key = exchange.header("idempotency-key")
         if key is not None:
+            key = caller.own_key(key)
             claim = await self._idempotency.claim(
                 grant, key, path=exchange.path, body=body, call_id=exchange.call_id, now=now
             )
@@ -86,14 +83,14 @@ class Pipeline:
 
     async def identify(self, exchange: Exchange) -> Grant:
         """Return the Grant of the caller, who only asks for what it may use; raises DomainError."""
-        _, grant = await self._authenticate(exchange, self._settings.clock.now())
-        check_kind(grant, exchange.header("origin"))
+        caller, grant = await self._authenticate(exchange, self._settings.clock.now())
+        self._door.admit(exchange, caller, grant)
         return grant
 
     # -- authenticate → grant
 
     async def _authenticate(self, exchange: Exchange, now: datetime) -> tuple[Caller, Grant]:
-        caller = self._keys.check(key_in(exchange.header), now)
+        caller = self._door.identify(exchange, now)
         exchange.facts["key_id"] = caller.claims.key_id.hex
         grant = await self._grant(caller, now)
         exchange.facts["config_id"] = grant.config_id.hex

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from agentmart.contracts.environment import environment
+from agentmart.contracts.places import Network, read_networks
 from agentmart.contracts.runtimes import fallback_runtime, runtime_parameters
+from agentmart.contracts.signing import BadRing, open_ring
 from agentmart.kit.clock import Clock, OffsetClock, SystemClock
 from agentmart.kit.env import BadSetting, Environment
 
-MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64, "EdDSA": 32}
-"""Accepted algorithms; for EdDSA the secret is a key in PEM form."""
+MIN_SESSION_SECRET = 32
 
 
 @dataclass(frozen=True, slots=True)
 class KeySettings:
-    """How API keys are signed; exactly one algorithm is accepted."""
+    """How API keys are signed: the settings' own signing key, and the file of the others."""
 
     secret: str = field(repr=False)
     algorithm: str = "HS256"
     issuer: str = "agentmart"
     audience: str = "agentmart-gateway"
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Chat sessions of web pages. The first secret signs their tokens, all are accepted; without one they end
+    with the process."""
+
+    secrets: tuple[str, ...] = field(default_factory=lambda: (token_urlsafe(48),), repr=False)
+    seconds: int = 600  # of one token; it is renewed while the page is open
+    longest: int = 24 * 3600  # of a session, however often it is renewed
+    calls_per_minute: int = 20  # of one session
+    address_calls_per_minute: int = 60  # of one address: sessions opened, and calls in any of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,10 @@ class GatewaySettings:
 
     database_url: str = field(repr=False)
     keys: KeySettings
+    sessions: SessionSettings = field(default_factory=SessionSettings, kw_only=True)
+    trusted_proxies: tuple[Network, ...] = field(
+        default=(), kw_only=True
+    )  # X-Forwarded-For is believed from them
     # name in adapters.runtimes.KINDS → parameters, which may hold keys; no other is ever built
     runtimes: dict[str, dict[str, Any]] = field(repr=False)
     data_dir: Path
@@ -88,22 +107,45 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
         run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),
         metrics_token=env.text("AGENTMART_METRICS_TOKEN"),
+        sessions=_session_settings(env),
+        trusted_proxies=_trusted_proxies(env),
     )
 
 
 def _key_settings(env: Environment) -> KeySettings:
-    algorithm = env.text("AGENT_KEYS_ALGORITHM")
-    least = MIN_SECRET_BYTES.get(algorithm)
-    if least is None:
-        raise BadSetting(
-            f"AGENT_KEYS_ALGORITHM must be one of {', '.join(MIN_SECRET_BYTES)}, not {algorithm!r}"
-        )
-    secret = env.text("AGENT_KEYS_SECRET_KEY")
-    if len(secret.encode()) < least:
-        raise BadSetting(f"AGENT_KEYS_SECRET_KEY must have at least {least} bytes for {algorithm}")
-    return KeySettings(
-        secret=secret,
-        algorithm=algorithm,
+    keys = KeySettings(
+        secret=env.text("AGENT_KEYS_SECRET_KEY"),
+        algorithm=env.text("AGENT_KEYS_ALGORITHM"),
         issuer=env.text("AGENT_KEYS_ISSUER"),
         audience=env.text("AGENT_KEYS_AUDIENCE"),
+        file=env.text("AGENT_KEYS_FILE"),
     )
+    try:
+        open_ring(keys.secret, keys.algorithm, keys.file)
+    except BadRing as error:
+        raise BadSetting(f"AGENT_KEYS_SECRET_KEY, _ALGORITHM, _FILE: {error}") from None
+    return keys
+
+
+def _session_settings(env: Environment) -> SessionSettings:
+    secrets = tuple(part.strip() for part in env.text("AGENT_SESSIONS_SECRET_KEY").split(",") if part.strip())
+    if any(len(secret.encode()) < MIN_SESSION_SECRET for secret in secrets):
+        raise BadSetting(f"AGENT_SESSIONS_SECRET_KEY must have at least {MIN_SESSION_SECRET} bytes")
+    numbers = {
+        "seconds": "AGENTMART_SESSION_SECONDS",
+        "calls_per_minute": "AGENTMART_SESSION_CALLS_PER_MINUTE",
+        "address_calls_per_minute": "AGENTMART_ADDRESS_CALLS_PER_MINUTE",
+    }
+    values: dict[str, Any] = {field_name: env.integer(name) for field_name, name in numbers.items()}
+    for field_name, value in values.items():
+        if value < 1:
+            raise BadSetting(f"{numbers[field_name]} must be at least 1, not {value}")
+    sessions = SessionSettings(**values)
+    return replace(sessions, secrets=secrets) if secrets else sessions
+
+
+def _trusted_proxies(env: Environment) -> tuple[Network, ...]:
+    try:
+        return read_networks(env.text("AGENTMART_TRUSTED_PROXIES"))
+    except ValueError as error:
+        raise BadSetting(f"AGENTMART_TRUSTED_PROXIES: {error}") from None
