@@ -13,7 +13,7 @@ from agentmart.catalog.states import OfferingState
 from agentmart.contracts.grants import OnDisconnect
 from agentmart.identity.models import SELLERS, Customer
 from agentmart.infra.actors import Actor
-from agentmart.infra.models import BaseModel, ScopedQuerySet
+from agentmart.infra.models import BaseModel, JsonField, ScopedQuerySet
 from agentmart.kit.ids import new_id
 
 AGENT_TYPE = "GSVAgents.Agent"
@@ -130,22 +130,25 @@ class Offering(BaseModel):
     helpdesk_url = models.CharField(max_length=500, blank=True)
     documentation_url = models.CharField(max_length=500, blank=True)
     access_url = models.CharField(max_length=500, blank=True)
-    attributes = models.JSONField(default=dict)
-    options = models.JSONField(default=dict)  # {order, options}: what an order says besides plan and limits
-    resource_options = models.JSONField(default=dict)  # the same for what a resource may be changed by
-    plugin_options = models.JSONField(default=dict)
-    backend_metadata = models.JSONField(default=dict)
+    attributes = JsonField(default=dict)
+    options = JsonField(default=dict)  # {order, options}: what an order says besides plan and limits
+    resource_options = JsonField(default=dict)  # the same for what a resource may be changed by
+    plugin_options = JsonField(default=dict)
+    backend_metadata = JsonField(default=dict)
     country = models.CharField(max_length=2, blank=True)
     latitude = models.FloatField(null=True)
     longitude = models.FloatField(null=True)
     backend_id = models.CharField(max_length=255, blank=True)
-    tags = models.JSONField(default=list)
+    tags = JsonField(default=list)
     image = models.UUIDField(null=True)  # of OfferingPicture
     thumbnail = models.UUIDField(null=True)
     agent = models.OneToOneField(Agent, on_delete=models.PROTECT, null=True, related_name="offering")
     flow_version = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, null=True, related_name="+")
     version = models.PositiveIntegerField(null=True)  # of flow_version, which only its provider may read
     custom_code = models.BooleanField(default=False)  # of flow_version
+    parts_stamp = models.BigIntegerField(
+        default=0
+    )  # moved by the database with every change of components, plans, prices
 
     objects = OfferingQuerySet.as_manager()
 
@@ -174,10 +177,10 @@ class OfferingPrivate(models.Model):
         Offering, on_delete=models.CASCADE, primary_key=True, related_name="private"
     )
     customer_id = models.UUIDField(db_index=True)
-    secret_options = models.JSONField(default=dict)
-    service_attributes = models.JSONField(default=dict)
-    backend_id_rules = models.JSONField(default=dict)
-    revision = models.JSONField(default=dict)  # what waits for an operator: version_id, version, details
+    secret_options = JsonField(default=dict)
+    service_attributes = JsonField(default=dict)
+    backend_id_rules = JsonField(default=dict)
+    revision = JsonField(default=dict)  # what waits for an operator: version_id, version, details
     review_comment = models.CharField(max_length=500, blank=True)
 
     objects = ScopedQuerySet["OfferingPrivate"].as_manager()
@@ -255,7 +258,7 @@ class Plan(BaseModel):
     unit = models.CharField(max_length=20, default="month")
     interval_count = models.PositiveSmallIntegerField(default=1)
     currency = models.CharField(max_length=3)
-    limits = models.JSONField(default=dict)
+    limits = JsonField(default=dict)
     archived = models.BooleanField(default=False)
     pending = models.BooleanField(
         default=False
@@ -304,9 +307,9 @@ class PlanComponent(BaseModel):
     offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="+")
     number = models.BigIntegerField(unique=True, db_default=NextNumber(), editable=False)
     amount = models.PositiveIntegerField(default=0)
-    price = models.JSONField(default=dict)
+    price = JsonField(default=dict)
     next_amount = models.PositiveIntegerField(null=True)
-    next_price = models.JSONField(null=True)
+    next_price = JsonField(null=True)
     next_from = models.DateField(null=True)
 
     objects = PlanComponentQuerySet.as_manager()
@@ -321,7 +324,7 @@ class PlanComponent(BaseModel):
     def price_on(self, day: date) -> dict[str, Any]:
         """Return the price in force on a day from now on (for days gone by ask `selectors.prices_for`)."""
         changed = self.next_from is not None and day >= self.next_from
-        price: dict[str, Any] = self.next_price if changed else self.price  # type: ignore[assignment]
+        price: dict[str, Any] = self.next_price if changed else self.price
         return price
 
 
@@ -345,7 +348,7 @@ class PlanPrice(models.Model):
     plan_component = models.ForeignKey(PlanComponent, on_delete=models.CASCADE, related_name="versions")
     offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="+")
     valid_from = models.DateField()
-    price = models.JSONField()
+    price = JsonField()
     created = models.DateTimeField()
 
     objects = PlanPriceQuerySet.as_manager()

@@ -119,11 +119,21 @@ def counted(plans: QuerySet[Any]) -> QuerySet[Any]:
     return rows
 
 
+def live_resources(plan_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return how many live resources the reader may see under each of the plans that has any."""
+    relation: Any = Plan._meta.get_field("resources")
+    live = relation.related_model.objects.filter(plan_id__in=plan_ids).exclude(state="Terminated")
+    return dict(live.order_by().values_list("plan_id").annotate(Count("pk")))
+
+
 def with_prices(plans: Iterable[Row], prices: QuerySet[Any], components: dict[UUID, Row]) -> None:
     """Give each plan row its `prices`, by type, each with its `component`."""
     by_plan: dict[UUID, list[Row]] = defaultdict(list)
     for row in prices.values(*PRICE_COLUMNS):
-        row["component"] = components[row["component_id"]]
+        component = components.get(row["component_id"])
+        if component is None:  # came with its price after the components were read
+            continue
+        row["component"] = component
         by_plan[row["plan_id"]].append(row)
     for plan in plans:
         plan["prices"] = sorted(by_plan[plan["id"]], key=lambda row: row["component"]["type"])

@@ -58,13 +58,14 @@ class TokenAuthentication(BaseAuthentication):
         acting = impersonation.find(token, now=now)
         if acting is not None:
             return acting
-        found = selectors.find_token(token, now=now)
-        if found is None:
+        login = selectors.find_login(token, now=now)
+        if login is None:
             raise exceptions.AuthenticationFailed("Invalid token.")
+        found, actor = login
         if found.scope == TokenScope.READ and request.method not in SAFE_METHODS:
             raise Forbidden("This token only reads.", code="scope_missing")
         services.note_token_use(found, now=now)
-        return found.user, selectors.actor_of(found.user, now=now)
+        return found.user, actor
 
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge of a 401."""

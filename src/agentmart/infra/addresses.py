@@ -19,6 +19,11 @@ class Addresses:
         self.request = request
         self._parts: dict[str, tuple[str, str]] = {}
 
+    @property
+    def base(self) -> str:
+        """Return what all the addresses begin with."""
+        return self.request.build_absolute_uri("/") if self.request is not None else "/"
+
     def of(self, view_name: str, uuid: UUID) -> str:
         """Return the address of an object by the name of its detail view."""
         parts = self._parts.get(view_name)

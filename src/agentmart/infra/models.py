@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 from django.db import models
+from django.db.models.fields.json import KeyTransform
 
 from agentmart.infra.actors import Actor
 from agentmart.kit.ids import new_id
@@ -29,6 +31,24 @@ class ScopedQuerySet(models.QuerySet[M]):
         for column in self.scope:
             condition |= models.Q(**{f"{column}__in": actor.customer_ids})
         return self.filter(condition)
+
+
+class JsonField(models.JSONField):
+    """A column of JSON, read several times faster: answers hold hundreds of small ones."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the column's value as Python objects."""
+        if type(value) is str and not isinstance(expression, KeyTransform):
+            try:
+                return msgspec.json.decode(value)
+            except msgspec.MsgspecError:  # what only the standard library reads, such as halves of pairs
+                pass
+        return super().from_db_value(value, expression, connection)
+
+    def deconstruct(self) -> Any:
+        """Be a common JSON column to migrations."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
 
 
 class BaseModel(models.Model):

@@ -7,7 +7,7 @@ from django.db import models
 from agentmart.catalog.models import BASIC_TYPE, Category, Offering, Plan
 from agentmart.identity.models import BUYERS, SELLERS, Customer, Project
 from agentmart.infra.actors import Actor
-from agentmart.infra.models import BaseModel, ScopedQuerySet
+from agentmart.infra.models import BaseModel, JsonField, ScopedQuerySet
 from agentmart.ordering.states import OPEN, Change, OrderState, OrderType, Side
 from agentmart.resources.models import Resource
 
@@ -46,8 +46,8 @@ class Order(BaseModel):
     old_plan = models.ForeignKey(Plan, on_delete=models.PROTECT, null=True, related_name="+")
     resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="orders")
     resource_name = models.CharField(max_length=150)
-    attributes = models.JSONField(default=dict)
-    limits = models.JSONField(default=dict)
+    attributes = JsonField(default=dict)
+    limits = JsonField(default=dict)
     slug = models.CharField(max_length=50, blank=True)
     start_date = models.DateField(null=True)
     callback_url = models.CharField(max_length=500, blank=True)

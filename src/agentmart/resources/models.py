@@ -8,7 +8,7 @@ from agentmart.agents.models import FlowVersion
 from agentmart.catalog.models import Offering, Plan
 from agentmart.identity.models import SELLERS, Customer, Project
 from agentmart.infra.actors import Actor
-from agentmart.infra.models import BaseModel, ScopedQuerySet
+from agentmart.infra.models import BaseModel, JsonField, ScopedQuerySet
 from agentmart.resources.states import ResourceState
 
 
@@ -45,9 +45,9 @@ class Resource(BaseModel):
     )
     paused = models.BooleanField(default=False)
     downscaled = models.BooleanField(default=False)
-    attributes = models.JSONField(default=dict)  # what the buyer said when ordering
-    limits = models.JSONField(default=dict)  # component type → ordered quantity
-    options = models.JSONField(default=dict)
+    attributes = JsonField(default=dict)  # what the buyer said when ordering
+    limits = JsonField(default=dict)  # component type → ordered quantity
+    options = JsonField(default=dict)
     backend_id = models.CharField(max_length=255, blank=True)
     end_date = models.DateField(null=True, db_index=True)  # the last day; its end is ordered after it
     end_date_requested_by = models.CharField(max_length=254, blank=True)
@@ -83,7 +83,7 @@ class PlanPeriod(BaseModel):
     customer_id = models.UUIDField(db_index=True)
     provider_customer_id = models.UUIDField()
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
-    limits = models.JSONField(default=dict)  # what was ordered by limit in this time
+    limits = JsonField(default=dict)  # what was ordered by limit in this time
     start = models.DateTimeField()
     end = models.DateTimeField(null=True)
 
@@ -119,12 +119,12 @@ class AgentConfig(BaseModel):
     resource = models.OneToOneField(Resource, on_delete=models.CASCADE, related_name="config")
     customer_id = models.UUIDField(db_index=True)
     name = models.CharField(max_length=150)
-    tweaks = models.JSONField(default=dict)
-    tweakable = models.JSONField(default=list)  # what the version exposes, as contracts.grants.Tweakable
+    tweaks = JsonField(default=dict)
+    tweakable = JsonField(default=list)  # what the version exposes, as contracts.grants.Tweakable
     follows_latest = models.BooleanField(default=False)  # take every version the offering moves on to?
-    allowed_origins = models.JSONField(default=list)
-    widget = models.JSONField(default=dict)
-    budget = models.JSONField(default=dict)
+    allowed_origins = JsonField(default=list)
+    widget = JsonField(default=dict)
+    budget = JsonField(default=dict)
 
     objects = AgentConfigQuerySet.as_manager()
 

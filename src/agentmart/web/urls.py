@@ -49,9 +49,9 @@ from agentmart.support.api import (
 )
 from agentmart.web.description import DescriptionView
 from agentmart.web.home import home
+from agentmart.web.version import VersionView
 
 router = ApiRouter()  # web.middleware completes addresses without the trailing slash
-from agentmart.web.version import VersionView
 router.register("users", UserViewSet, basename="user")
 router.register("user-invitations", InvitationViewSet, basename="user-invitation")
 router.register("personal-access-tokens", ApiTokenViewSet, basename="personal-access-token")
@@ -115,12 +115,12 @@ urlpatterns = [
     path("api/health/", health),
     path("api/schema/", DescriptionView.as_view(**open_to_all), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all)),
+    path("api/version/", VersionView.as_view()),
     path("api/support-sla/", SlaViewSet.as_view({"get": "show", "put": "replace"}), name="support-sla"),
     path("api/", include(router.urls)),
 ]
 
 handler400 = "agentmart.web.errors.bad_request"
-    path("api/version/", VersionView.as_view()),
 handler403 = "agentmart.web.errors.forbidden"
 handler404 = "agentmart.web.errors.not_found"
 handler500 = "agentmart.web.errors.server_error"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from agentmart.catalog.models import Offering
 from agentmart.catalog.selectors import Parts, Row
@@ -192,13 +194,51 @@ def component_answer(row: Row) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class ShownParts:
+    """An offering's components and plans as they are answered; nobody changes these objects."""
+
+    components: list[dict[str, Any]]
+    plans: list[dict[str, Any]]  # with `resources_count` 0: see `counted`
+    plan_ids: tuple[UUID, ...]
+    classification: str
+
+    @property
+    def weight(self) -> int:
+        """Return how many parts these are."""
+        return 1 + len(self.components) + sum(1 + len(plan["components"]) for plan in self.plans)
+
+    def counted(self, resources: Mapping[UUID, int]) -> list[dict[str, Any]]:
+        """Return the plans with the number of live resources under each."""
+        found = zip(self.plan_ids, self.plans, strict=True)
+        return [
+            {**plan, "resources_count": resources[key]} if key in resources else plan for key, plan in found
+        ]
+
+
+def shown_parts(parts: Parts, addresses: Addresses, today: date) -> ShownParts:
+    """Return an offering's parts as they are answered."""
+    return ShownParts(
+        [component_answer(row) for row in parts.components],
+        [{**plan_answer(plan, addresses, today), "resources_count": 0} for plan in parts.plans],
+        tuple(plan["id"] for plan in parts.plans),
+        _classification(parts.components),
+    )
+
+
 def offering_answer(
-    offering: Offering, parts: Parts, addresses: Addresses, today: date, *, managed: bool, secrets: bool
+    offering: Offering,
+    parts: ShownParts,
+    plans: list[dict[str, Any]],
+    addresses: Addresses,
+    *,
+    managed: bool,
+    secrets: bool,
 ) -> dict[str, Any]:
     """Return an offering: everybody's view, with more for those who manage it, with secrets for those who may."""
-    plans = parts.plans if managed else [plan for plan in parts.plans if not plan["pending"]]
     shown: dict[str, Any] = {
         **_texts(offering),
+        **_place_and_pictures(offering, addresses),
         "url": addresses.of("marketplace-offering-detail", offering.id),
         "uuid": offering.id.hex,
         "created": moment_text(offering.created),
@@ -213,8 +253,8 @@ def offering_answer(
         "options": offering.options or EMPTY_OPTIONS,
         "resource_options": offering.resource_options or EMPTY_OPTIONS,
         "plugin_options": offering.plugin_options,
-        "components": [component_answer(row) for row in parts.components],
-        "plans": [plan_answer(plan, addresses, today) for plan in plans],
+        "components": parts.components,
+        "plans": plans if managed else [plan for plan in plans if not plan["pending"]],
         "state": offering.state,
         "review": offering.review,
         "paused_reason": offering.paused_reason,
@@ -222,12 +262,7 @@ def offering_answer(
         "shared": offering.shared,
         "billable": offering.billable,
         "is_orderable": offering.state == OfferingState.ACTIVE
-        and any(not plan["archived"] for plan in parts.plans),
-        "image": _picture(offering, "image", addresses),
-        "thumbnail": _picture(offering, "thumbnail", addresses),
-        "country": offering.country,
-        "latitude": offering.latitude,
-        "longitude": offering.longitude,
+        and any(not plan["archived"] for plan in plans),
         "backend_id": offering.backend_id,
         "backend_metadata": offering.backend_metadata,
         "screenshots": [],
@@ -243,7 +278,7 @@ def offering_answer(
         "agent_uuid": offering.agent_id.hex if offering.agent_id else None,
         "flow_version": offering.version,
         "custom_code": offering.custom_code,
-        "billing_type_classification": _classification(parts.components),
+        "billing_type_classification": parts.classification,
     }
     if managed:
         _add_private(shown, offering, secrets=secrets)
@@ -264,6 +299,17 @@ def _texts(offering: Offering) -> dict[str, str]:
         "vendor_details": offering.vendor_details,
         "getting_started": offering.getting_started,
         "integration_guide": offering.integration_guide,
+    }
+
+
+def _place_and_pictures(offering: Offering, addresses: Addresses) -> dict[str, Any]:
+    """Return where an offering is given, and the addresses of its pictures."""
+    return {
+        "country": offering.country,
+        "latitude": offering.latitude,
+        "longitude": offering.longitude,
+        "image": _picture(offering, "image", addresses),
+        "thumbnail": _picture(offering, "thumbnail", addresses),
     }
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from agentmart.catalog import selectors
 from agentmart.catalog.api import offering_bodies as sent
-from agentmart.catalog.api.answers import component_answer, offering_answer
+from agentmart.catalog.api.answers import ShownParts, component_answer, offering_answer
 from agentmart.catalog.api.fields import BuiltSerializer
 from agentmart.catalog.api.plans import PlanSerializer
 from agentmart.catalog.models import Offering
@@ -18,6 +18,9 @@ from agentmart.infra.rest import HexUUIDField
 
 WITH_PARTS = frozenset({"components", "plans", "is_orderable", "billing_type_classification"})
 """Keys of the answer that need the rows below an offering."""
+
+
+NO_PARTS = ShownParts([], [], (), "limit_only")
 
 
 class OfferingComponentSerializer(serializers.Serializer[Any]):
@@ -116,11 +119,12 @@ class OfferingSerializer(BuiltSerializer):
         """Return the whole answer."""
         view = self.context["view"]
         needed = not self._cut_to or bool(self._cut_to & WITH_PARTS)
+        parts, plans = view.shown_parts(instance) if needed else (NO_PARTS, [])
         return offering_answer(
             instance,
-            view.parts_of(instance.id) if needed else selectors.Parts(),
+            parts,
+            plans,
             view.addresses,
-            view.now.date(),
             managed=selectors.manages(view.actor, instance.customer_id),
             secrets=permitted(view.actor, "offering.secrets", provider_id=instance.customer_id),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,13 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.catalog import selectors, services
 from agentmart.catalog.api import offering_bodies as sent
-from agentmart.catalog.api.answers import component_answer
+from agentmart.catalog.api.answers import ShownParts, component_answer
 from agentmart.catalog.api.categories import public
 from agentmart.catalog.api.offering_answers import (
     WITH_PARTS,
@@ -24,6 +26,7 @@ from agentmart.catalog.api.offering_answers import (
 )
 from agentmart.catalog.api.offering_lists import FILTERS, ORDERINGS
 from agentmart.catalog.api.plans import PlanSerializer
+from agentmart.catalog.api.shown_parts import kept_parts, read_parts
 from agentmart.catalog.models import Offering, OfferingComponent
 from agentmart.catalog.states import OfferingState
 from agentmart.identity import selectors as identity
@@ -94,7 +97,8 @@ class OfferingViewSet(ApiViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Begin with nothing known of any offering's parts."""
         self.addresses = Addresses(request)
-        self._parts: dict[UUID, selectors.Parts] = {}
+        self._parts: dict[UUID, ShownParts] = {}
+        self._resources: dict[UUID, int] = {}
         super().initial(request, *args, **kwargs)
 
     def visible(self) -> QuerySet[Any]:
@@ -114,16 +118,24 @@ class OfferingViewSet(ApiViewSet):
         page = super().page_of(shown)
         chosen = set(self.request.query_params.getlist("field"))
         if self.action == "list" and page and (not chosen or chosen & WITH_PARTS):
-            self._parts = selectors.parts_of([offering.id for offering in page])
+            self._look_up(page)
         return page
 
-    def parts_of(self, uuid: UUID) -> selectors.Parts:
-        """Return the rows below an offering."""
-        if uuid not in self._parts:
-            self._parts[uuid] = (
-                selectors.parts_of([uuid])[uuid] if self.action != "list" else selectors.Parts()
-            )
-        return self._parts[uuid]
+    def shown_parts(self, offering: Offering) -> tuple[ShownParts, list[dict[str, Any]]]:
+        """Return an offering's components, and its plans with what is live under them."""
+        if offering.id not in self._parts:
+            self._look_up([offering])
+        parts = self._parts[offering.id]
+        return parts, parts.counted(self._resources)
+
+    def _look_up(self, offerings: Collection[Offering]) -> None:
+        """Read what stands below offerings; a request that changes something keeps nothing for others."""
+        read = kept_parts.of if self.request.method in SAFE_METHODS else read_parts
+        found = read(offerings, self.addresses, self.now.date())
+        self._parts |= found
+        self._resources |= selectors.live_resources(
+            [key for parts in found.values() for key in parts.plan_ids]
+        )
 
     def show(self, offering: Offering, *, status: int = 200) -> Response:
         """Answer with the offering as it stands now."""
@@ -204,7 +216,11 @@ class OfferingViewSet(ApiViewSet):
         """Return the offering's plans as plain rows; those under review for those who manage it."""
         offering = self.get_object()
         managed = selectors.manages(self.actor, offering.customer_id)
-        return [plan for plan in self.parts_of(offering.id).plans if managed or not plan["pending"]]
+        return [
+            plan
+            for plan in selectors.parts_of([offering.id])[offering.id].plans
+            if managed or not plan["pending"]
+        ]
 
     def _plan_answers(self, plans: list[selectors.Row]) -> list[dict[str, Any]]:
         """Return plain rows of plans as they are shown."""
