@@ -32,6 +32,7 @@ from agentmart.gateway.app import Gateway
 from agentmart.gateway.settings import GatewaySettings, KeySettings
 
 KEYS = KeySettings(secret="a secret of tests, long enough for HS256")
+PAYLOAD_SECRET = "a payload secret of tests"
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 INVOKE = "/api/agent-gateway/invoke/"
 
@@ -324,6 +325,7 @@ class Store:
             row = asdict(grant)
             row["scopes"] = sorted(grant.scopes)
             row["state"] = str(grant.state)
+            row.pop("payloads")  # stands in a table of its own
             values = [json.dumps(v, default=str) if n in _JSON else v for n, v in row.items()]
             slots = ", ".join(f"${i}" for i in range(1, len(row) + 1))
             updates = ", ".join(f"{name} = excluded.{name}" for name in row)
@@ -378,6 +380,7 @@ def settings_for(urls: DatabaseUrls, folder: Path, **changes: Any) -> GatewaySet
         "clock": StillClock(),
         "run_timeout": 10.0,
         "shutdown_grace": 5.0,
+        "payload_secret": PAYLOAD_SECRET,
     }
     return GatewaySettings(**{**values, **changes})
 

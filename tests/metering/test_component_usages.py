@@ -420,7 +420,9 @@ def test_while_its_end_is_carried_out_a_resource_has_no_usage_any_more(world: Wo
     for day in ("2026-03-18T09:00:01Z", "2026-03-19", None):
         late = body(sold, "1") if day is None else body(sold, "1", date=day)
         for api in (world.provider.api, world.operator.api):
-            assert ok(api.post(USAGES, late), 400) == {"date": ["The resource ended on 2026-03-18 09:00 UTC."]}
+            assert ok(api.post(USAGES, late), 400) == {
+                "date": ["The resource ended on 2026-03-18 09:00 UTC."]
+            }
     late = {**totals(sold, storage=9), "date": "2026-03-19"}
     assert list(ok(post(f"{USAGES}set_usage/", late), 400)) == ["date"]
     with tenancy.as_system("test") as actor:  # the end failed, and the resource runs again

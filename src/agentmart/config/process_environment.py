@@ -116,6 +116,8 @@ def for_process(
     if name in DATABASE_SETTINGS:
         values[DATABASE_SETTINGS[name]] = _database_url(name, settings, urls)
         values["AGENT_KEYS_SECRET_KEY"] = secrets.keys_secret(settings, data_dir)
+    if name in ("web", "gateway"):
+        values["AGENTMART_PAYLOAD_KEY"] = secrets.payload_key(settings, data_dir)
     if name in DJANGO_PROCESSES:
         values |= {
             "DJANGO_SETTINGS_MODULE": "agentmart.config.settings",

@@ -29,6 +29,7 @@ class Secrets:
     gateway_password: str
     django_secret_key: str
     agent_keys_secret: str
+    payload_key: str
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -85,6 +86,11 @@ def keys_secret(environment: Environment, data_dir: Path) -> str:
             "Leave it empty to have one generated."
         )
     return given or load(data_dir).agent_keys_secret
+
+
+def payload_key(environment: Environment, data_dir: Path) -> str:
+    """Return the secrets that encrypt kept content: the setting, or the generated one."""
+    return environment.text("AGENTMART_PAYLOAD_KEY") or load(data_dir).payload_key
 
 
 def django_secret(environment: Environment, data_dir: Path) -> str:

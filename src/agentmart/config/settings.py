@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from agentmart.contracts.environment import environment
+from agentmart.contracts.payloads import keys_of
 from agentmart.contracts.runtimes import new_runtime, runtime_parameters
 from agentmart.infra import openapi
 from agentmart.kit.env import BadSetting
@@ -203,6 +204,7 @@ INVITATIONS_PER_DAY = ENV.integer("AGENTMART_INVITATIONS_PER_DAY")
 INVOICE_GRACE_SECONDS = ENV.integer("AGENTMART_INVOICE_GRACE_SECONDS")
 INVOICE_DUE_DAYS = ENV.integer("AGENTMART_INVOICE_DUE_DAYS")
 CURRENCY = ENV.text("AGENTMART_CURRENCY")
+PAYLOAD_KEYS = keys_of(ENV.text("AGENTMART_PAYLOAD_KEY"))
 OPERATOR_NAME = ENV.text("AGENTMART_OPERATOR_NAME")
 
 

@@ -136,6 +136,13 @@ SETTINGS: tuple[Setting, ...] = (
         readers=("gateway",),
     ),
     Setting(
+        "AGENTMART_PAYLOAD_KEY",
+        "Encrypts what buyers have kept of their calls' content; several, comma separated: the first encrypts, all decrypt; default: generated into the data folder.",
+        "",
+        secret=True,
+        readers=("web", "gateway"),
+    ),
+    Setting(
         "AGENTMART_METRICS_TOKEN",
         "Bearer token that opens the gateway's /metrics; empty: only callers on this machine, past no proxy, see it.",
         "",

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from agentmart.contracts.payloads import PayloadPolicy
+
 
 class GrantState(StrEnum):
     """Whether a key opens the door, and why not; each but ACTIVE maps to one refusal of the gateway."""
@@ -132,4 +134,5 @@ class Grant:
     allowed_origins: tuple[str, ...] = ()  # of a publishable key: `scheme://host[:port]`, compared exactly
     allowed_ips: tuple[str, ...] = ()  # networks that may use the key; empty: all
     on_disconnect: OnDisconnect = OnDisconnect.DRAIN
+    payloads: PayloadPolicy | None = None  # the buyer has the content of calls kept; not in the row itself
     version: int = 1

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from agentmart.contracts.payloads import KeptPayload
+
 
 class CallStatus(StrEnum):
     """How a call ended, as its usage event says."""
@@ -87,6 +89,7 @@ class Completed:
     event: UsageEvent
     keyed: bool = False  # the caller gave a key: its row is brought up to date with the event
     answer: bytes | None = None  # None where the run failed: the key may be used again
+    payload: KeptPayload | None = None  # the call's content, where its buyer has it kept
 
 
 METERS = ("requests", "input_tokens", "output_tokens")

@@ -18,7 +18,8 @@ import asyncpg
 import msgspec
 
 from agentmart.contracts.grants import Budget, Grant, GrantState, Limits, OnDisconnect, Tweakable
-from agentmart.contracts.tables import GRANT, GRANT_CHANNEL
+from agentmart.contracts.payloads import PayloadPolicy, rules_from_json
+from agentmart.contracts.tables import GRANT, GRANT_CHANNEL, PAYLOAD_SETTING
 from agentmart.gateway.database import FAILED, Database
 from agentmart.gateway.errors import Unavailable
 
@@ -33,7 +34,9 @@ SELECT_GRANT = f"""
 SELECT key_id, key_sha256, kind, environment, state, customer_id, provider_customer_id, project_id, resource_id,
        config_id, offering_id, plan_id, flow_version_id, runtime, deployment_id, scopes, expires_at, accept_until,
        limits, tweakable, tweaks, version, model, key_limits, budget, allowed_origins, allowed_ips,
-       on_disconnect
+       on_disconnect,
+       (SELECT json_build_object('retention_days', retention_days, 'redact', redact) FROM {PAYLOAD_SETTING} setting
+        WHERE setting.config_id = {GRANT}.config_id AND enabled) AS payloads
 FROM {GRANT} WHERE key_id = $1
 """  # noqa: S608  the table's name is a constant
 
@@ -65,6 +68,14 @@ _tweakable = msgspec.json.Decoder(tuple[Tweakable, ...])
 _tweaks = msgspec.json.Decoder(dict[str, dict[str, Any]])
 
 
+class _StoredPolicy(msgspec.Struct):
+    retention_days: int
+    redact: list[str | dict[str, str]]
+
+
+_payloads = msgspec.json.Decoder(_StoredPolicy)
+
+
 def grant_from_row(row: Any) -> Grant:
     """Return the Grant of a row of `access_grant`; raises ValueError for one that is broken."""
     plain = {name: row[name] for name in _PLAIN}
@@ -77,11 +88,20 @@ def grant_from_row(row: Any) -> Grant:
         limits=_limits.decode(row["limits"]),
         tweakable=_tweakable.decode(row["tweakable"]),
         tweaks=_tweaks.decode(row["tweaks"]),
+        payloads=_policy(row["payloads"]),
         key_limits=_key_limits.decode(row["key_limits"] or "null"),
         budget=_budget.decode(row["budget"] or "null"),
         allowed_origins=_texts.decode(row["allowed_origins"]),
         allowed_ips=_texts.decode(row["allowed_ips"]),
     )
+
+
+def _policy(stored: str | None) -> PayloadPolicy | None:
+    """Return what the buyer of an agent has kept of its calls."""
+    if stored is None:
+        return None
+    policy = _payloads.decode(stored)
+    return PayloadPolicy(policy.retention_days, rules_from_json(policy.redact))
 
 
 class Grants:

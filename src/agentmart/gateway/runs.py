@@ -19,10 +19,12 @@ import msgspec
 
 from agentmart.adapters.runtimes import RunRequest, RunResult, Runtime, RuntimeFailure
 from agentmart.contracts.grants import Grant, OnDisconnect
+from agentmart.contracts.payloads import KeptPayload
 from agentmart.contracts.usage import CallStatus, Completed, UsageEvent
 from agentmart.gateway.errors import Internal, Unavailable, UpstreamTimeout, from_runtime
 from agentmart.gateway.limit_keeper import Held
 from agentmart.gateway.messages import Answer, Invocation
+from agentmart.gateway.payloads import keep
 from agentmart.gateway.pieces import Pieces
 from agentmart.gateway.settings import GatewaySettings
 from agentmart.gateway.shedding import Shedder
@@ -81,6 +83,7 @@ class Run:
         self._lease = lease
         self._now = settings.clock.now
         self._max_output = settings.max_output
+        self._payload_secret = settings.payload_secret
         self._pieces: list[str] = []
         self._tokens = Pieces(settings.buffered_output)
         self._failure: DomainError | None = None
@@ -126,7 +129,10 @@ class Run:
             event = await self._event(outcome)
             self.event = event
             answer = self._answer(event, outcome.text)
-            await self._writer.completed(self._completed(event, answer))
+            completed = self._completed(event, answer)
+            if self.call.grant.payloads is not None:
+                completed = replace(completed, payload=await self._payload(event, outcome.text))
+            await self._writer.completed(completed)
             requests, tokens = event.requests, event.input_tokens + event.output_tokens
         finally:
             self._lease.release(requests, tokens)
@@ -141,6 +147,10 @@ class Run:
         whole = self._failure is None and event.error_code != LEFT
         kept = seal(msgspec.json.encode(answer)) if seal is not None and whole else None
         return Completed(event, seal is not None, kept)
+
+    async def _payload(self, event: UsageEvent, output: str) -> KeptPayload | None:
+        text = self.call.invocation.text
+        return await keep(self.call.grant, event, text=text, output=output, secret=self._payload_secret)
 
     def _answer(self, event: UsageEvent, text: str) -> Answer:
         return Answer(

@@ -8,6 +8,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from agentmart.contracts.environment import environment
+from agentmart.contracts.payloads import keys_of
 from agentmart.contracts.places import Network, read_networks
 from agentmart.contracts.runtimes import fallback_runtime, runtime_parameters
 from agentmart.contracts.signing import BadRing, open_ring
@@ -45,6 +46,7 @@ class GatewaySettings:
     """Everything the gateway needs; times in seconds, sizes in bytes."""
 
     database_url: str = field(repr=False)
+    payload_secret: str = field(default="", repr=False, kw_only=True)  # seals kept content; without one none is
     keys: KeySettings
     sessions: SessionSettings = field(default_factory=SessionSettings, kw_only=True)
     trusted_proxies: tuple[Network, ...] = field(
@@ -107,6 +109,7 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
         run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),
         metrics_token=env.text("AGENTMART_METRICS_TOKEN"),
+        payload_secret=next(iter(keys_of(env.text("AGENTMART_PAYLOAD_KEY"))), ""),
         sessions=_session_settings(env),
         trusted_proxies=_trusted_proxies(env),
     )

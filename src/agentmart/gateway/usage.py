@@ -12,7 +12,7 @@ import msgspec
 
 from agentmart.adapters.runtimes import TokenUsage
 from agentmart.contracts.grants import Grant
-from agentmart.contracts.tables import CALL_STARTED, IDEMPOTENT_CALL, USAGE_EVENT, USAGE_HOUR
+from agentmart.contracts.tables import CALL_PAYLOAD, CALL_STARTED, IDEMPOTENT_CALL, USAGE_EVENT, USAGE_HOUR
 from agentmart.contracts.usage import CallStarted, CallStatus, Completed, UsageEvent, UsageSource
 from agentmart.kit.ids import uuid7_time
 from agentmart.kit.tokens import count_tokens
@@ -155,6 +155,14 @@ _EVENT = (
     ("bytes_out", "bigint"),
     ("model", "text"),
 )
+_PAYLOAD = (
+    ("call_id", "uuid"),
+    ("customer_id", "uuid"),
+    ("occurred_at", "timestamptz"),
+    ("config_id", "uuid"),
+    ("expires_at", "timestamptz"),
+    ("sealed", "bytea"),
+)
 
 
 def _names(columns: Sequence[tuple[str, str]]) -> str:
@@ -198,6 +206,9 @@ WITH started AS (
         expires_at = CASE WHEN ended.answer IS NULL THEN call.claimed_at ELSE call.expires_at END
     FROM unnest(${_KEPT}::uuid[], ${_KEPT + 1}::bytea[]) AS ended (call_id, answer)
     WHERE call.call_id = ended.call_id
+), payloads AS (
+    INSERT INTO {CALL_PAYLOAD} ({_names(_PAYLOAD)})
+    SELECT * FROM unnest({_arrays(_PAYLOAD, _KEPT + 2)}) ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM stored
 """
@@ -222,4 +233,21 @@ def batch_values(
     keyed = [call for call in calls if call.keyed]
     columns.append([call.event.id for call in keyed])
     columns.append([call.answer for call in keyed])
+    columns.extend(_payload_columns(calls))
     return columns
+
+
+def _payload_columns(calls: Sequence[Completed]) -> list[list[Any]]:
+    kept = [(call.event, call.payload) for call in calls if call.payload is not None]
+    rows = [
+        (
+            event.id,
+            event.customer_id,
+            event.occurred_at,
+            payload.config_id,
+            payload.expires_at,
+            payload.sealed,
+        )
+        for event, payload in kept
+    ]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _PAYLOAD]

@@ -80,6 +80,8 @@ MATRIX: dict[str, str] = {
     "key.write": "CO CM PA PM",
     "key.revoke": "St CO CM PA PM",
     "usage.see": "St Su Fi CO CM CS PA PM Pm PO OM",
+    "payload.see": "CO CM",
+    "payload.write": "CO CM",
     "invoice.see": "St Su Fi CO CM",
     "invoice.write": "St Fi",
     "audit.see": "St Su Fi CO",
@@ -89,8 +91,8 @@ MATRIX: dict[str, str] = {
 }
 """Operation → the roles that may do it: operators everywhere, the others in their own customer or project."""
 
-IN_PERSON = frozenset({"key.write"})
-"""What staff does not do while acting as somebody: its result would outlive the acting."""
+IN_PERSON = frozenset({"key.write", "payload.see"})
+"""What staff does not do while acting as somebody: its result would outlive the acting, or is not for their eyes."""
 
 OPERATOR_LETTERS = frozenset({"St", "Su", "Fi", "Ca"})
 

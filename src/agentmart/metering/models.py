@@ -149,7 +149,11 @@ class PayloadSetting(models.Model):
     """Whether a buyer has the content of an agent's calls kept, for how long, and what is made unreadable in it."""
 
     config = models.OneToOneField(
-        AgentConfig, on_delete=models.CASCADE, primary_key=True, related_name="payload_setting"
+        AgentConfig,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        related_name="payload_setting",
     )
     customer_id = models.UUIDField(db_index=True)
     enabled = models.BooleanField(default=False)

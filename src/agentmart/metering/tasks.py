@@ -36,3 +36,9 @@ def split_hours() -> None:
 def split_late_hours() -> None:
     """Do so too for usage that came late."""
     services.split_hours(now=clock.now(), back=timedelta(days=40))
+
+
+@jobs.periodic("metering.sweep_payloads", cron="13,43 * * * *")
+def sweep_payloads() -> None:
+    """Erase the content of calls whose retention is over."""
+    services.sweep_payloads(now=clock.now())

@@ -18,7 +18,7 @@ from agentmart.infra.rest import HexUUIDField
 from agentmart.kit.money import money_text
 from agentmart.kit.periods import month_of
 from agentmart.metering import breakdown, costs, selectors
-from agentmart.metering.api.calls import CallsViewSet
+from agentmart.metering.api.payloads import PayloadsViewSet
 from agentmart.metering.api.ranges import RANGE, RangeSerializer
 from agentmart.metering.limits_used import LimitUsed, Spending, limits_used
 
@@ -108,7 +108,7 @@ USAGE: dict[str, Any] = {
 }
 
 
-class CustomerAgentConfigViewSet(CallsViewSet):
+class CustomerAgentConfigViewSet(PayloadsViewSet):
     """Settings of one's agents, with their keys and usage."""
 
     answers: Any = {"usage": UsageSerializer}

@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                 (
                     "config",
                     models.OneToOneField(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         primary_key=True,
                         related_name="payload_setting",

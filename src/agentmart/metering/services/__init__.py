@@ -2,6 +2,13 @@
 
 from agentmart.metering.services.calls import ensure_partitions, sweep_calls
 from agentmart.metering.services.carry_over import carry_over
+from agentmart.metering.services.payloads import (
+    erase_payloads,
+    read_payload,
+    setting_of,
+    sweep_payloads,
+    update_config,
+)
 from agentmart.metering.services.report_usage import (
     MeteredByGateway,
     Report,
@@ -21,8 +28,13 @@ __all__ = [
     "carry_over",
     "check_may_report",
     "ensure_partitions",
+    "erase_payloads",
+    "read_payload",
     "set_usage",
     "set_user_usage",
+    "setting_of",
     "split_hours",
     "sweep_calls",
+    "sweep_payloads",
+    "update_config",
 ]
