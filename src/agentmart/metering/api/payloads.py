@@ -108,11 +108,11 @@ class PayloadsViewSet(CallsViewSet):
     serializer_class = ConfigSerializer
     bodies: Any = {"partial_update": ConfigChangeSerializer}
     answers: Any = {
-        "payload": PayloadSerializer,
+        "kept_payload": PayloadSerializer,
         "erase_payload": ErasedSerializer,
         "erase_payloads": ErasedSerializer,
     }
-    queries: Any = {"payload": {}}
+    queries: Any = {"kept_payload": {}}
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Change the settings; in force at the gateway within a second."""
@@ -123,7 +123,7 @@ class PayloadsViewSet(CallsViewSet):
         return self.answer(self.get_object())
 
     @action(detail=True, methods=["get"], url_path="calls/(?P<request_id>[0-9a-fA-F-]{32,36})/payload")
-    def payload(self, request: Request, request_id: str, **kwargs: Any) -> Response:
+    def kept_payload(self, request: Request, request_id: str, **kwargs: Any) -> Response:
         """Show what was kept of a call's content; every reading is noted in the audit log."""
         config = self.get_object()
         uuid = parse_uuid(request_id)
@@ -141,7 +141,7 @@ class PayloadsViewSet(CallsViewSet):
             }
         )
 
-    @payload.mapping.delete
+    @kept_payload.mapping.delete
     def erase_payload(self, request: Request, request_id: str, **kwargs: Any) -> Response:
         """Erase what was kept of a call's content."""
         config = self.get_object()
