@@ -54,6 +54,26 @@ def test_visitors_see_the_public_catalogue_and_nothing_else(world: World) -> Non
     assert sorted(row["offering_count"] for row in shelves) == [0, 0, 1]
 
 
+def test_the_public_path_is_only_read(world: World) -> None:
+    sold = publish(world, agent(world, echo_flow()))
+    public = "/api/marketplace-public-offerings/"
+    path = f"{public}{sold['offering']}/"
+    assert ok(world.operator.api.get(path)) == ok(world.operator.api.get(f"{OFFERINGS}{sold['offering']}/"))
+    ok(world.visitor.get(f"{path}plans/{sold['plan']}/"))
+    for api in (world.operator.api, world.provider.api):
+        for refused in (
+            api.post(public, {"name": "New"}),
+            api.patch(path, {"name": "New"}),
+            api.put(path, {"name": "New"}),
+            api.delete(path),
+            api.post(f"{path}archive/"),
+            api.post(f"{path}update_overview/", {"name": "New"}),
+        ):
+            assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    assert ok(world.operator.api.get(path))["state"] == "Active"
+    assert world.visitor.post(public, {"name": "New"}).status_code == 401
+
+
 def test_a_closed_catalogue_asks_visitors_to_log_in(world: World, settings: Any) -> None:
     settings.PUBLIC_CATALOG = False
     assert world.visitor.get("/api/marketplace-categories/").status_code == 401

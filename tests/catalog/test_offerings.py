@@ -478,3 +478,12 @@ def test_pictures_are_stored_shown_and_removed(world: World) -> None:
     assert world.provider.api.post(f"{path(row)}delete_image/").status_code == 204
     assert world.provider.api.get(shown["image"]).status_code == 404
     assert ok(world.provider.api.get(path(row)))["thumbnail"] is not None
+
+
+def test_owners_who_publish_directly_create_active_offerings(world: World, settings: Any) -> None:
+    body = {"name": "Help", "type": "Marketplace.Basic", "category": category(world), "state": "active"}
+    assert world.provider.api.post(OFFERINGS, body).status_code == 403
+    settings.PROVIDER_PUBLISH = "direct"
+    assert ok(world.provider.api.post(OFFERINGS, body), 201)["state"] == "Active"
+    manager = member(world.provider.customer, Role.OFFERING_MANAGER)
+    assert manager.post(OFFERINGS, body).status_code == 403

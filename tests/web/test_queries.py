@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -31,11 +32,16 @@ LISTS = [
     AGENTS,
     CONFIGS,
     "/api/marketplace-component-usages/",
+    "/api/marketplace-provider-resources/",
+    "/api/marketplace-orders/dashboard-my-orders/",
+    "/api/marketplace-screenshots/",
+    "/api/marketplace-offering-files/",
     "/api/support-issues/",
     "/api/support-comments/",
     "/api/support-attachments/",
     "/api/support-users/",
 ]
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 MOST = 8 + 2  # the contract's 8, and the savepoint that the test's own transaction adds (set and released)
 
 
@@ -51,13 +57,23 @@ def many(shop: Shop) -> Shop:
         ok(shop.world.operator.api.post("/api/users/", helper), 201)
     for caller in (shop.world.buyer, shop.world.provider, shop.world.operator):
         open_issue(shop, caller.api)
-    for _ in range(3):
+    for number in range(3):
         sold = publish(shop.world, agent(shop.world, echo_flow()))
         plan = {"name": "Other", "unit_price": "1", "components": [{"type": "requests", "price": "2"}]}
         ok(
             shop.world.provider.api.post("/api/marketplace-plans/", {**plan, "offering": sold["offering"]}),
             201,
         )
+        picture = {
+            "offering": sold["offering"],
+            "name": f"P{number}",
+            "image": base64.b64encode(PNG).decode(),
+        }
+        ok(shop.world.provider.api.post("/api/marketplace-screenshots/", picture), 201)
+        form = {"offering": sold["offering"], "name": "F", "file": SimpleUploadedFile("a.txt", b"text")}
+        provider = shop.world.provider.api
+        sent = provider._client.post("/api/marketplace-offering-files/", form, headers=provider._headers)
+        assert sent.status_code == 201
         for name in ("One", "Two"):
             bought = buy(shop.world, sold, attributes={"name": name})
             report = {"resource": bought["uuid"], "usages": [{"type": "requests", "amount": 5}]}

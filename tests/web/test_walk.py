@@ -79,6 +79,7 @@ class Things:
             "number": "1",
             "item": uuid4().hex,
             "payment": uuid4().hex,
+            "callback": uuid4().hex,
         }
         self.private = [world.buyer.customer.uuid, world.buyer.project.uuid] + [
             place.rstrip("/").rsplit("/", 1)[-1] for place in (shop.order, shop.resource, shop.config)

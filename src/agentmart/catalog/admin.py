@@ -7,6 +7,7 @@ from django.contrib import admin
 from agentmart.catalog.models import (
     Category,
     OfferingComponent,
+    OfferingFile,
     OfferingPrivate,
     Plan,
     PlanComponent,
@@ -65,3 +66,12 @@ class PlanComponentAdmin(OperatorAdmin):
     list_display = ("plan", "component", "offering", "amount", "price")
     list_filter = ("created",)
     search_fields = ("plan__name", "component__type", "offering__name")
+
+
+@admin.register(OfferingFile)
+class OfferingFileAdmin(OperatorAdmin):
+    """Screenshots and files of offerings."""
+
+    list_display = ("name", "kind", "offering", "content_type", "created")
+    list_filter = ("kind", "created")
+    search_fields = ("name", "offering__name", "description")

@@ -381,3 +381,30 @@ class OfferingPicture(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.offering_id}"
+
+
+class FileKind(models.TextChoices):
+    """What a file of an offering is for."""
+
+    SCREENSHOT = "screenshot"
+    FILE = "file"
+
+
+class OfferingFile(BaseModel):
+    """A screenshot of an offering, or a file to take away; shown to whoever sees the offering."""
+
+    offering = models.ForeignKey(Offering, on_delete=models.CASCADE, related_name="files")
+    kind = models.CharField(max_length=10, choices=FileKind.choices)
+    name = models.CharField(max_length=150)
+    description = models.TextField(blank=True)
+    file_name = models.CharField(max_length=150, blank=True)
+    content_type = models.CharField(max_length=100)
+    data = models.BinaryField()
+
+    objects = CatalogQuerySet["OfferingFile"].as_manager()
+
+    class Meta:
+        db_table = "catalog_offering_file"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

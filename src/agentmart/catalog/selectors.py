@@ -10,13 +10,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, JSONObject
 
 from agentmart.catalog.models import (
     Category,
     Offering,
     OfferingComponent,
+    OfferingFile,
     OfferingPicture,
     Plan,
     PlanComponent,
@@ -180,10 +182,20 @@ def _counted(owner: Any, relation: str, count: Count, condition: Q | None = None
     return Coalesce(Subquery(total), 0, output_field=IntegerField())
 
 
+_FILES = (
+    OfferingFile.objects.filter(offering=OuterRef("pk"))
+    .order_by("created", "id")
+    .values(file=JSONObject(**{name: name for name in ("id", "kind", "name", "description", "created")}))
+)
+"""The files of an offering, without what is in them."""
+
+
 def shown_offerings(offerings: Any) -> QuerySet[Offering]:
     """Return offerings with the rows beside them that their answer shows (the flow is never read)."""
     named = with_sums(offerings).annotate(
-        category_title=F("category__title"), customer_name=F("service_provider__name")
+        category_title=F("category__title"),
+        customer_name=F("service_provider__name"),
+        shown_files=ArraySubquery(_FILES),
     )
     rows: QuerySet[Offering] = named.select_related("private")
     return rows
@@ -242,6 +254,17 @@ def with_offering_counts(categories: Any) -> QuerySet[Category]:
 def picture_of(offering: Offering, kind: str) -> OfferingPicture | None:
     """Return the `image` or `thumbnail` of an offering, None without one."""
     return OfferingPicture.objects.filter(offering=offering, kind=kind).first()
+
+
+def file_list(files: Any) -> QuerySet[OfferingFile]:
+    """Return files with their offerings, without what is in them."""
+    rows: QuerySet[OfferingFile] = files.select_related("offering").defer("data")
+    return rows
+
+
+def content_of(file: OfferingFile) -> bytes:
+    """Return what is in a file."""
+    return bytes(OfferingFile.objects.values_list("data", flat=True).get(pk=file.pk))
 
 
 def prices_for(plan_ids: Collection[UUID], day: date) -> dict[UUID, dict[str, Any]]:

@@ -194,6 +194,11 @@ AGENT_KEYS = {
     "ALGORITHM": ENV.text("AGENT_KEYS_ALGORITHM"),
     "ISSUER": ENV.text("AGENT_KEYS_ISSUER"),
     "AUDIENCE": ENV.text("AGENT_KEYS_AUDIENCE"),
+    "FILE": ENV.text("AGENT_KEYS_FILE"),
+}
+TEST_KEY_CAPS = {
+    "requests_per_minute": ENV.integer("AGENTMART_TEST_KEY_REQUESTS_PER_MINUTE"),
+    "requests_per_month": ENV.integer("AGENTMART_TEST_KEY_REQUESTS_PER_MONTH"),
 }
 KEY_EXPIRY_DAYS = ENV.integer("AGENT_KEYS_DEFAULT_EXPIRY_DAYS")
 FLOW_MAX_BYTES = ENV.integer("AGENTMART_FLOW_MAX_BYTES")
@@ -206,6 +211,9 @@ INVOICE_DUE_DAYS = ENV.integer("AGENTMART_INVOICE_DUE_DAYS")
 CURRENCY = ENV.text("AGENTMART_CURRENCY")
 PAYLOAD_KEYS = keys_of(ENV.text("AGENTMART_PAYLOAD_KEY"))
 OPERATOR_NAME = ENV.text("AGENTMART_OPERATOR_NAME")
+CALLBACK_HOSTS = frozenset(
+    host.strip().lower() for host in ENV.text("AGENTMART_CALLBACK_HOSTS").split(",") if host.strip()
+)
 
 
 def _support_calendar() -> Calendar:

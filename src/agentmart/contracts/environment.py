@@ -108,6 +108,18 @@ SETTINGS: tuple[Setting, ...] = (
         "int",
     ),
     Setting(
+        "AGENTMART_TEST_KEY_REQUESTS_PER_MINUTE",
+        "Most calls a minute with one test key; they are not billed.",
+        "20",
+        "int",
+    ),
+    Setting(
+        "AGENTMART_TEST_KEY_REQUESTS_PER_MONTH",
+        "Most calls a month with one test key.",
+        "1000",
+        "int",
+    ),
+    Setting(
         "AGENT_SESSIONS_SECRET_KEY",
         "Signs tokens of the widget's chat sessions (at least 32 bytes), the same at every gateway; several, comma separated: the first signs, all are accepted; default: generated into the data folder.",
         "",

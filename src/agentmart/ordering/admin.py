@@ -9,7 +9,7 @@ from django.contrib import admin
 from agentmart.infra.actors import Actor
 from agentmart.infra.admin_base import Deed, OperatorAdmin
 from agentmart.ordering import services
-from agentmart.ordering.models import Order
+from agentmart.ordering.models import Order, OrderCallback
 from agentmart.resources.models import Resource
 
 
@@ -40,6 +40,15 @@ class OrderAdmin(OperatorAdmin):
         Deed("cancel", "Cancel", "The order ends; a resource it was to create is not made.", cancel),
         Deed("retry", "Retry", "The work of a failed order is tried once more.", retry),
     )
+
+
+@admin.register(OrderCallback)
+class OrderCallbackAdmin(OperatorAdmin):
+    """Messages to the addresses that buyers left with their orders."""
+
+    list_display = ("created", "order_state", "state", "attempts", "last_status", "url", "order")
+    list_filter = ("state", "order_state", "created")
+    search_fields = ("url", "last_error", "order__resource_name")
 
 
 def terminate(row: Resource, *, actor: Actor, now: datetime) -> None:

@@ -8,7 +8,7 @@ from agentmart.catalog.models import BASIC_TYPE, Category, Offering, Plan
 from agentmart.identity.models import BUYERS, SELLERS, Customer, Project
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, JsonField, ScopedQuerySet
-from agentmart.ordering.states import OPEN, Change, OrderState, OrderType, Side
+from agentmart.ordering.states import OPEN, CallbackState, Change, OrderState, OrderType, Side
 from agentmart.resources.models import Resource
 
 
@@ -129,6 +129,33 @@ class OrderComment(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.author_name}: {self.text[:40]}"
+
+
+class OrderCallbackQuerySet(ScopedQuerySet["OrderCallback"]):
+    """Messages to a buyer's address, seen by the buyer."""
+
+
+class OrderCallback(BaseModel):
+    """One message to an order's `callback_url`: waiting to be sent, delivered, or given up."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="callbacks")
+    customer_id = models.UUIDField(db_index=True)
+    url = models.CharField(max_length=500)
+    order_state = models.CharField(max_length=20, choices=OrderState.choices)
+    body = models.TextField()  # as it is sent, byte for byte
+    state = models.CharField(max_length=10, choices=CallbackState.choices, default=CallbackState.WAITING)
+    attempts = models.PositiveIntegerField(default=0)
+    last_status = models.PositiveSmallIntegerField(null=True)
+    last_error = models.CharField(max_length=300, blank=True)
+    delivered_at = models.DateTimeField(null=True)
+
+    objects = OrderCallbackQuerySet.as_manager()
+
+    class Meta:
+        db_table = "ordering_callback"
+
+    def __str__(self) -> str:
+        return f"{self.order_state} to {self.url}"
 
 
 class ApprovalRuleQuerySet(ScopedQuerySet["ApprovalRule"]):

@@ -13,7 +13,7 @@ from agentmart.catalog.price_json import price_from_json
 from agentmart.identity.models import BUYERS, Customer, Project, Role
 from agentmart.identity.permissions import permitted
 from agentmart.infra.actors import Actor
-from agentmart.ordering.models import ApprovalRule, Order, OrderComment
+from agentmart.ordering.models import ApprovalRule, Order, OrderCallback, OrderComment
 from agentmart.ordering.pricing import Cost, PricedComponent, cost_of
 from agentmart.ordering.states import OPEN, OrderState, OrderType, Side
 from agentmart.resources.models import Resource
@@ -68,6 +68,11 @@ def creation_order_of(resource: Resource) -> Order | None:
 def comments_of(order: Order) -> QuerySet[OrderComment]:
     """Return what was said about an order, oldest first."""
     return order.comments.order_by("created", "id")
+
+
+def callbacks_of(order: Order) -> QuerySet[OrderCallback]:
+    """Return the messages to the order's `callback_url`, oldest first."""
+    return order.callbacks.order_by("created", "id")
 
 
 def cost_today(plan: Plan | None, limits: Mapping[str, Any], *, today: date) -> Cost:

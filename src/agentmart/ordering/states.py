@@ -42,6 +42,14 @@ class Side(TextChoices):
     PROVIDER = "provider"
 
 
+class CallbackState(TextChoices):
+    """What became of a message to a buyer's address."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 PC, PJ, PS, PP, EX, DO, ER, CA, RE = OrderState
 
 PENDING = (PC, PJ, PS, PP)

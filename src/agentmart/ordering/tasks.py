@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
+from agentmart.adapters import outgoing
 from agentmart.adapters.runtimes import Deployment, RuntimeFailure
 from agentmart.infra import clock, jobs, tenancy
+from agentmart.kit import webhooks
 from agentmart.ordering import services
-from agentmart.ordering.states import OrderState, OrderType
+from agentmart.ordering.services import callbacks
+from agentmart.ordering.states import CallbackState, OrderState, OrderType
 from agentmart.resources import runtime
 from agentmart.resources.selectors import deployment_of
 
@@ -14,6 +19,7 @@ CLEAN_UP = "ordering.clean_up"
 RELEASE = "ordering.release_waiting"
 ENDS = "ordering.order_ends"
 SWEEP = "ordering.sweep_stuck"
+GONE = 410
 REFUSED = frozenset({"bad_flow", "refused"})
 """Failures by which a runtime says that it took nothing."""
 
@@ -72,6 +78,48 @@ def clean_up(*, order_id: str) -> None:
         if order.state not in (OrderState.CANCELED, OrderState.ERRED) or not kind:
             return
     runtime.remove(kind, deployment_id)
+
+
+class NotDelivered(Exception):
+    """A message to a buyer's address was not taken; it is sent again later."""
+
+
+def _give_up_calling(*, error: Exception, callback_id: str) -> None:
+    """Note after the last try that a message is not sent any more."""
+    with tenancy.as_system(callbacks.JOB):
+        callbacks.give_up(callback_id, now=clock.now())
+
+
+@jobs.job(callbacks.JOB, attempts=11, wait_seconds=3, give_up=_give_up_calling)
+def call_back(*, callback_id: str) -> None:
+    """Send a message to the address that an order's buyer left; for about a day, until it is taken (2xx).
+
+    An address that may not be called, or answers 410 (gone), is not called again.
+    """
+    with tenancy.as_system(callbacks.JOB):
+        message = callbacks.waiting_callback(callback_id)
+    if message is None:
+        return
+    body = message.body.encode()
+    secret = callbacks.secret_of(message.customer_id)
+    signed = webhooks.headers(secret, message.uuid, int(clock.now().timestamp()), body)
+    state, status, error = CallbackState.WAITING, None, ""
+    try:
+        status = outgoing.post(message.url, body, signed, allowed=settings.CALLBACK_HOSTS).status
+        if 200 <= status < 300:
+            state = CallbackState.DELIVERED
+        else:
+            error = f"The address answered {status}."
+            state = CallbackState.FAILED if status == GONE else state
+    except outgoing.NotCalled as refusal:
+        error = str(refusal)
+        state = state if refusal.lookup else CallbackState.FAILED
+    except outgoing.NoAnswer as failure:
+        error = str(failure)
+    with tenancy.as_system(callbacks.JOB):
+        callbacks.note_attempt(callback_id, state, status=status, error=error, now=clock.now())
+    if state == CallbackState.WAITING:
+        raise NotDelivered(error)
 
 
 @jobs.periodic(RELEASE, cron="* * * * *")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 from agentmart.agents.models import FlowVersion
@@ -49,6 +51,10 @@ class Resource(BaseModel):
     limits = JsonField(default=dict)  # component type → ordered quantity
     options = JsonField(default=dict)
     backend_id = models.CharField(max_length=255, blank=True)
+    backend_metadata = JsonField(default=dict)  # what the provider's system says of it
+    access_points = JsonField(default=list)  # [{name, url}]: where the provider serves it
+    report = JsonField(default=list)  # [{header, body}]: what the provider reports of it
+    last_sync = models.DateTimeField(null=True)  # when the provider's system last looked at it
     end_date = models.DateField(null=True, db_index=True)  # the last day; its end is ordered after it
     end_date_requested_by = models.CharField(max_length=254, blank=True)
     end_date_updated_at = models.DateTimeField(null=True)
@@ -63,6 +69,11 @@ class Resource(BaseModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def synced_at(self) -> datetime:
+        """Return when the provider's system last looked at it: at its birth, where it never did."""
+        return self.last_sync or self.created
 
     @property
     def deployment_id(self) -> str:

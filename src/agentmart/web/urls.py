@@ -20,7 +20,10 @@ from agentmart.billing.api import InvoiceViewSet
 from agentmart.catalog.api import (
     CategoryGroupViewSet,
     CategoryViewSet,
+    OfferingFileViewSet,
     PlanComponentViewSet,
+    PublicOfferingViewSet,
+    ScreenshotViewSet,
 )
 from agentmart.identity.api import (
     ApiTokenViewSet,
@@ -37,6 +40,7 @@ from agentmart.ordering.api import (
     ApprovalRuleViewSet,
     OrderViewSet,
     ProjectAutoApprovalViewSet,
+    ProviderResourceViewSet,
     ResourceViewSet,
 )
 from agentmart.reports.api import ServiceProviderViewSet, StatsViewSet
@@ -66,10 +70,12 @@ router.register(
     "marketplace-service-providers", ServiceProviderViewSet, basename="marketplace-service-provider"
 )
 router.register("marketplace-offerings", OfferingViewSet, basename="marketplace-offering")
-router.register("marketplace-public-offerings", OfferingViewSet, basename="marketplace-public-offering")
+router.register("marketplace-public-offerings", PublicOfferingViewSet, basename="marketplace-public-offering")
 router.register(
     "marketplace-provider-offerings", ProviderOfferingViewSet, basename="marketplace-provider-offering"
 )
+router.register("marketplace-screenshots", ScreenshotViewSet, basename="marketplace-screenshot")
+router.register("marketplace-offering-files", OfferingFileViewSet, basename="marketplace-offering-file")
 router.register("marketplace-plans", PlanViewSet, basename="marketplace-plan")
 router.register("marketplace-plan-components", PlanComponentViewSet, basename="marketplace-plan-component")
 router.register("marketplace-orders", OrderViewSet, basename="marketplace-order")
@@ -80,6 +86,9 @@ router.register(
     "marketplace-project-order-auto-approvals",
     ProjectAutoApprovalViewSet,
     basename="marketplace-project-order-auto-approval",
+)
+router.register(
+    "marketplace-provider-resources", ProviderResourceViewSet, basename="marketplace-provider-resource"
 )
 router.register("marketplace-resources", ResourceViewSet, basename="marketplace-resource")
 router.register("marketplace-component-usages", ComponentUsageViewSet, basename="marketplace-component-usage")

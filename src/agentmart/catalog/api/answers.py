@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from agentmart.catalog.models import Offering
+from agentmart.catalog.models import FileKind, Offering
 from agentmart.catalog.selectors import Parts, Row
 from agentmart.catalog.states import OfferingState
 from agentmart.infra.addresses import Addresses
@@ -265,8 +265,7 @@ def offering_answer(
         and any(not plan["archived"] for plan in plans),
         "backend_id": offering.backend_id,
         "backend_metadata": offering.backend_metadata,
-        "screenshots": [],
-        "files": [],
+        **_files(offering, addresses),
         "tags": [{"name": tag} for tag in offering.tags],
         "organization_groups": [],
         "endpoints": [],
@@ -333,6 +332,22 @@ def _picture(offering: Offering, kind: str, addresses: Addresses) -> str | None:
     if uuid is None:
         return None
     return f"{addresses.of('marketplace-public-offering-detail', offering.id)}{kind}/?v={uuid.hex[-8:]}"
+
+
+def _files(offering: Any, addresses: Addresses) -> dict[str, list[dict[str, Any]]]:
+    """Return the screenshots and files of an offering."""
+    screenshots, files = [], []
+    for row in offering.shown_files:
+        key = UUID(row["id"])
+        moment = moment_text(datetime.fromisoformat(row["created"]))
+        shown = {"uuid": key.hex, "name": row["name"], "created": moment}
+        if row["kind"] == FileKind.SCREENSHOT:
+            image = f"{addresses.of('marketplace-screenshot-detail', key)}image/"
+            shown |= {"description": row["description"], "image": image, "thumbnail": image}
+            screenshots.append(shown)
+        else:
+            files.append({**shown, "file": f"{addresses.of('marketplace-offering-file-detail', key)}file/"})
+    return {"screenshots": screenshots, "files": files}
 
 
 def _classification(components: list[Row]) -> str:

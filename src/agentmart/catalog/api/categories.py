@@ -19,7 +19,7 @@ from agentmart.infra.filters import BadFilter, Filter
 from agentmart.infra.permissions import Anybody, LoggedIn
 from agentmart.infra.rest import FLAGS, ApiSerializer, ApiViewSet, HexUUIDField, Relation, by_text, by_uuid
 
-PUBLIC_ACTIONS = frozenset({"list", "retrieve", "plans", "plan", "image", "thumbnail"})
+PUBLIC_ACTIONS = frozenset({"list", "retrieve", "plans", "plan", "image", "thumbnail", "file"})
 
 
 def public(view: Any) -> list[Any]:

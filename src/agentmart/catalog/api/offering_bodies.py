@@ -115,6 +115,27 @@ class TypeField(serializers.CharField):
         return TYPES[value.lower()]
 
 
+@extend_schema_field({"type": "string", "description": "A file, or base64 text."})
+class PictureField(serializers.Field[Any, Any, Any, Any]):
+    """A picture: an uploaded file, or base64 text (a `data:` address too)."""
+
+    def to_internal_value(self, data: Any) -> bytes:
+        """Return the bytes; refuses what is neither."""
+        if hasattr(data, "read"):
+            content: bytes = data.read()
+            return content
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Upload a file, or give it as base64 text.")
+        try:
+            return base64.b64decode(data.rsplit("base64,", 1)[-1], validate=True)
+        except (binascii.Error, ValueError):
+            raise serializers.ValidationError("This is no base64 text.") from None
+
+    def to_representation(self, value: Any) -> Any:
+        """Return nothing: pictures are read by their address."""
+        return None
+
+
 class OfferingBody(serializers.Serializer[Any]):
     """What can be said of an offering at any time."""
 
@@ -144,6 +165,8 @@ class OfferingBody(serializers.Serializer[Any]):
     latitude = serializers.FloatField(required=False, allow_null=True, min_value=-90, max_value=90)
     longitude = serializers.FloatField(required=False, allow_null=True, min_value=-180, max_value=180)
     tags = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=30)
+    image = PictureField(required=False, allow_null=True)
+    thumbnail = PictureField(required=False, allow_null=True)
 
 
 class OfferingUpdateBody(OfferingBody):
@@ -244,27 +267,6 @@ class RejectBody(serializers.Serializer[Any]):
     """Why a revision is refused."""
 
     comment = text(max_length=500)
-
-
-@extend_schema_field({"type": "string", "description": "A file, or base64 text."})
-class PictureField(serializers.Field[Any, Any, Any, Any]):
-    """A picture: an uploaded file, or base64 text (a `data:` address too)."""
-
-    def to_internal_value(self, data: Any) -> bytes:
-        """Return the bytes; refuses what is neither."""
-        if hasattr(data, "read"):
-            content: bytes = data.read()
-            return content
-        if not isinstance(data, str):
-            raise serializers.ValidationError("Upload a file, or give it as base64 text.")
-        try:
-            return base64.b64decode(data.rsplit("base64,", 1)[-1], validate=True)
-        except (binascii.Error, ValueError):
-            raise serializers.ValidationError("This is no base64 text.") from None
-
-    def to_representation(self, value: Any) -> Any:
-        """Return nothing: pictures are read by their address."""
-        return None
 
 
 class ImageBody(serializers.Serializer[Any]):

@@ -67,6 +67,22 @@ def _with_attributes(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
     return rows
 
 
+def _tagged(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Keep the offerings with any of the tags."""
+    wanted = Q()
+    for value in values:
+        wanted |= Q(tags__contains=[value])
+    return rows.filter(wanted)
+
+
+def _tagged_with_all(rows: QuerySet[Any], values: list[str]) -> QuerySet[Any]:
+    """Keep the offerings with each of the tags, separated by commas."""
+    for value in values:
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        rows = rows.filter(tags__contains=names)
+    return rows
+
+
 FILTERS: dict[str, Filter] = {
     "state": by_choice("state", STATE_NAMES),
     "type": by_choice("type", TYPE_NAMES),
@@ -93,6 +109,8 @@ FILTERS: dict[str, Filter] = {
     "attributes": Filter(_with_attributes, told="A JSON object of names and values."),
     "uuid_list": Filter(_in_list, told="Uuids, separated by commas."),
     "slug": by_exact("slug"),
+    "tag_name": Filter(_tagged, told="A whole tag; repeated: any of them."),
+    "tag_names_and": Filter(_tagged_with_all, told="Tags, separated by commas: all of them."),
     "created": by_moment("created"),
     "created_before": by_moment("created", "lt"),
     "modified": by_moment("modified"),

@@ -31,7 +31,7 @@ from agentmart.catalog.models import Offering, OfferingComponent
 from agentmart.catalog.states import OfferingState
 from agentmart.identity import selectors as identity
 from agentmart.identity.models import SELLERS, Customer
-from agentmart.identity.permissions import permitted, require
+from agentmart.identity.permissions import require
 from agentmart.infra.addresses import Addresses
 from agentmart.infra.permissions import LoggedIn
 from agentmart.infra.rest import ApiViewSet
@@ -152,9 +152,11 @@ class OfferingViewSet(ApiViewSet):
         if customer is None:
             raise Invalid("Say which customer provides the offering.", field="customer")
         state = body.pop("state", OfferingState.DRAFT)
-        if state == OfferingState.ACTIVE and not permitted(self.actor, "offering.activate"):
-            raise Forbidden("Only staff and catalog managers may create an offering as Active.")
+        if state == OfferingState.ACTIVE and not services.may_activate(self.actor, customer.id):
+            raise Forbidden("Only who may activate offerings may create one as Active.")
+        pictures = _pictures_of(body)
         offering = services.create_offering(actor=self.actor, now=self.now, customer=customer, **body)
+        self._set_pictures(offering, pictures)
         if state == OfferingState.ACTIVE:
             services.change_state(offering, "activate", actor=self.actor, now=self.now)
         return self.show(offering, status=201)
@@ -178,7 +180,18 @@ class OfferingViewSet(ApiViewSet):
         if {"secret_options", "service_attributes"} & set(self.payload):
             require(self.actor, "offering.secrets", provider_id=offering.customer_id)
         changes = self.body(partial=partial)
-        return self.show(self.write(offering, changes))
+        pictures = _pictures_of(changes)
+        written = self.write(offering, changes)
+        self._set_pictures(written, pictures)
+        return self.show(written)
+
+    def _set_pictures(self, offering: Offering, pictures: dict[str, Any]) -> None:
+        """Give the offering the pictures that came with the rest of it; null takes one off."""
+        for kind, data in pictures.items():
+            if data is not None:
+                services.store_picture(offering, kind, data, actor=self.actor, now=self.now)
+            elif getattr(offering, kind) is not None:
+                services.remove_picture(offering, kind, actor=self.actor, now=self.now)
 
     def write(self, offering: Offering, changes: dict[str, Any]) -> Offering:
         """Change an offering; the view that knows of keys replaces it."""
@@ -438,6 +451,17 @@ class OfferingViewSet(ApiViewSet):
     def thumbnail(self, request: Request, **kwargs: Any) -> HttpResponse:
         """Show the small picture."""
         return self._picture("thumbnail")
+
+
+def _pictures_of(body: dict[str, Any]) -> dict[str, Any]:
+    """Take the pictures out of a body that says more of an offering."""
+    return {kind: body.pop(kind) for kind in ("image", "thumbnail") if kind in body}
+
+
+class PublicOfferingViewSet(OfferingViewSet):
+    """The catalogue as it is read; it is written by the other two families of paths."""
+
+    http_method_names = ["get", "head", "options"]
 
 
 class ProviderOfferingViewSet(OfferingViewSet):

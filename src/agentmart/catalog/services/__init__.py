@@ -1,7 +1,8 @@
 """Writes of the catalogue, one file per use: shelves, offerings and their parts, plans and prices, publishing."""
 
 from agentmart.catalog.services.components import add_component, remove_component, update_component
-from agentmart.catalog.services.lifecycle import change_state, require_orderable
+from agentmart.catalog.services.files import add_file, change_file, remove_file, require_files
+from agentmart.catalog.services.lifecycle import change_state, may_activate, require_orderable
 from agentmart.catalog.services.offerings import create_offering, delete_offering, update_offering
 from agentmart.catalog.services.pictures import remove_picture, store_picture
 from agentmart.catalog.services.plans import archive_plan, create_plan, delete_plan, update_plan
@@ -26,8 +27,10 @@ from agentmart.catalog.services.shelves import (
 
 __all__ = [
     "add_component",
+    "add_file",
     "approve_revision",
     "archive_plan",
+    "change_file",
     "change_state",
     "create_category",
     "create_category_group",
@@ -38,11 +41,14 @@ __all__ = [
     "delete_offering",
     "delete_plan",
     "delete_provider",
+    "may_activate",
     "publish_agent",
     "register_provider",
     "reject_revision",
     "remove_component",
+    "remove_file",
     "remove_picture",
+    "require_files",
     "require_orderable",
     "store_picture",
     "unpublish_agent",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -31,11 +32,11 @@ SOURCES = {
 }
 
 
-def may_activate(actor: Actor, offering: Offering) -> bool:
-    """Return whether the actor decides that an offering goes live: operators, and owners who publish directly."""
+def may_activate(actor: Actor, provider_id: UUID) -> bool:
+    """Return whether the actor decides that a provider's offerings go live: operators, owners who publish directly."""
     direct = settings.PROVIDER_PUBLISH == "direct"
     return permitted(actor, "offering.activate") or (
-        direct and permitted(actor, "offering.activate_own", provider_id=offering.customer_id)
+        direct and permitted(actor, "offering.activate_own", provider_id=provider_id)
     )
 
 
@@ -46,7 +47,7 @@ def change_state(offering: Offering, verb: str, *, actor: Actor, now: datetime, 
     Calls of the offering's keys are stopped or let through by `access.services.change_offering_state`.
     """
     target, operation, action = ACTIONS[verb]
-    if not (operation == "offering.activate" and may_activate(actor, offering)):
+    if not (operation == "offering.activate" and may_activate(actor, offering.customer_id)):
         require(actor, operation, provider_id=offering.customer_id)
     source = SOURCES.get(verb)
     if source is not None and offering.state != source:

@@ -76,7 +76,7 @@ def publish_agent(
         details = {}
     elif category is not None:
         details["category"] = category
-    waits = offering.state != OfferingState.DRAFT and not may_activate(actor, offering)
+    waits = offering.state != OfferingState.DRAFT and not may_activate(actor, offering.customer_id)
     for index, plan in enumerate(plans):
         insert_plan(offering, plan, actor=actor, now=now, path=f"plans[{index}].", pending=waits)
     if not offering.plans.filter(Q(archived=False) | Q(pending=True)).exists():
@@ -226,7 +226,7 @@ def unpublish_agent(agent: Agent, *, actor: Actor, now: datetime) -> Agent:
 
 def _waiting(offering: Offering, *, actor: Actor) -> tuple[Offering, OfferingPrivate]:
     """Return the locked offering and its private part; raises Forbidden, NothingToReview (409)."""
-    if not may_activate(actor, offering):
+    if not may_activate(actor, offering.customer_id):
         require(actor, "offering.activate", provider_id=offering.customer_id)
     offering = Offering.objects.select_for_update(no_key=True, of=("self",)).get(pk=offering.pk)
     if offering.review != PENDING:

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agentmart.catalog.api import OfferingSerializer
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import (
     FLAGS,
@@ -23,11 +24,17 @@ from agentmart.infra.rest import (
     by_uuid,
     by_words,
     fold,
+    parse_uuid,
 )
+from agentmart.kit import webhooks
+from agentmart.kit.errors import NotFound
 from agentmart.ordering import selectors, services
+from agentmart.ordering.api.resources import ResourceDetailSerializer, ResourceViewSet, shown_offering
 from agentmart.ordering.api.serializers import (
     ApproveSerializer,
     BackendIdSerializer,
+    CallbackSecretSerializer,
+    CallbackSerializer,
     CommentSerializer,
     ConsumerInfoSerializer,
     DecisionSerializer,
@@ -41,7 +48,7 @@ from agentmart.ordering.api.serializers import (
     StatusSerializer,
 )
 from agentmart.ordering.models import Order
-from agentmart.ordering.services import review
+from agentmart.ordering.services import callbacks, review
 from agentmart.ordering.states import STATE_NAMES, OrderState, OrderType, Side
 
 TYPE_NAMES = {fold(kind.value): (kind.value,) for kind in OrderType}
@@ -100,6 +107,7 @@ class OrderViewSet(ApiViewSet):
         "set_consumer_info": ConsumerInfoSerializer,
         "set_provider_info": ProviderInfoSerializer,
         "add_comment": CommentSerializer,
+        "replay_callback": None,
     }
     answers: Any = {
         "approve": DecisionSerializer,
@@ -116,6 +124,12 @@ class OrderViewSet(ApiViewSet):
         "set_backend_id": StatusSerializer,
         "set_consumer_info": DetailSerializer,
         "set_provider_info": DetailSerializer,
+        "my_orders": OrderSerializer(many=True),
+        "offering": OfferingSerializer,
+        "resource": ResourceDetailSerializer,
+        "callbacks": CallbackSerializer(many=True),
+        "replay_callback": (202, CallbackSerializer),
+        "callback_secret": CallbackSecretSerializer,
         "comments": CommentSerializer(many=True),
         "add_comment": (201, CommentSerializer),
     }
@@ -303,6 +317,53 @@ class OrderViewSet(ApiViewSet):
         require(self.actor, "order.review_as_provider", provider_id=order.provider_customer_id)
         services.set_message(order, Side.PROVIDER, self.body(), actor=self.actor, now=self.now)
         return Response({"detail": "Provider info has been set."})
+
+    @action(detail=False, methods=["get"], url_path="dashboard-my-orders")
+    def my_orders(self, request: Request) -> Response:
+        """List the orders that the caller placed, newest first."""
+        mine = selectors.listed(super().visible()).filter(created_by_id=self.actor.user_id)
+        page = self.page_of(mine.order_by(*self.ordering))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @action(detail=True, methods=["get"])
+    def offering(self, request: Request, **kwargs: Any) -> Response:
+        """Show the order's offering as the caller sees it."""
+        return shown_offering(request, self.get_object().offering_id)
+
+    @action(detail=True, methods=["get"])
+    def resource(self, request: Request, **kwargs: Any) -> Response:
+        """Show the resource that the order is about."""
+        uuid = self.get_object().resource_id.hex
+        shown: Response = ResourceViewSet.as_view({"get": "retrieve"})(request._request, uuid=uuid)
+        return shown
+
+    @action(detail=True, methods=["get"])
+    def callbacks(self, request: Request, **kwargs: Any) -> Response:
+        """List the messages to the order's `callback_url`, oldest first."""
+        order = self.get_object()
+        callbacks.require_callbacks(order, actor=self.actor)
+        page = self.page_of(selectors.callbacks_of(order))
+        shown = CallbackSerializer(page, many=True, context=self.get_serializer_context())
+        return self.get_paginated_response(shown.data)
+
+    @action(detail=True, methods=["post"], url_path="callbacks/(?P<callback>[0-9a-fA-F-]{32,36})/replay")
+    def replay_callback(self, request: Request, callback: str, **kwargs: Any) -> Response:
+        """Send a message to the order's `callback_url` again."""
+        order = self.get_object()
+        callbacks.require_callbacks(order, actor=self.actor)
+        uuid = parse_uuid(callback)
+        message = selectors.callbacks_of(order).filter(pk=uuid).first() if uuid else None
+        if message is None:
+            raise NotFound("The order has no such message.")
+        message = callbacks.replay(message, actor=self.actor, now=self.now)
+        return Response(CallbackSerializer(message, context=self.get_serializer_context()).data, status=202)
+
+    @action(detail=True, methods=["get"])
+    def callback_secret(self, request: Request, **kwargs: Any) -> Response:
+        """Show what messages to this buyer's addresses are signed with (Standard Webhooks, `whsec_`)."""
+        order = self.get_object()
+        callbacks.require_callbacks(order, actor=self.actor)
+        return Response({"secret": webhooks.secret_text(callbacks.secret_of(order.customer_id))})
 
     @action(detail=True, methods=["get"])
     def comments(self, request: Request, **kwargs: Any) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers
@@ -12,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.access import services as access
+from agentmart.access.catalog_api import OfferingViewSet
+from agentmart.catalog.api import OfferingSerializer
 from agentmart.catalog.models import Plan
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import JsonObject, Relation, by_choice
@@ -20,11 +23,13 @@ from agentmart.ordering.api.serializers import (
     MAX_COMMENT,
     OrderedSerializer,
     OrderSerializer,
+    StartDateField,
     StatusSerializer,
     can_end,
     limits_field,
 )
 from agentmart.ordering.states import STATE_NAMES
+from agentmart.resources import services as resources
 from agentmart.resources.api import ResourceSerializer as PlainResourceSerializer
 from agentmart.resources.api import ResourceViewSet as PlainResourceViewSet
 from agentmart.resources.models import Resource
@@ -98,6 +103,12 @@ class OptionsSerializer(serializers.Serializer[Any]):
     options = JsonObject(allow_null=True)
 
 
+class EndDateSerializer(serializers.Serializer[Any]):
+    """The last day, null for none."""
+
+    end_date = StartDateField(required=False, allow_null=True)
+
+
 class PausedSerializer(serializers.Serializer[Any]):
     """Whether the resource lets no calls in."""
 
@@ -116,6 +127,8 @@ class ResourceViewSet(PlainResourceViewSet):
         "update_limits": LimitsSerializer,
         "update_options": OptionsSerializer,
         "set_paused": PausedSerializer,
+        "set_end_date": EndDateSerializer,
+        "set_end_date_by_staff": EndDateSerializer,
     }
     answers: Any = {
         **PlainResourceViewSet.answers,
@@ -126,6 +139,9 @@ class ResourceViewSet(PlainResourceViewSet):
         "update_options": [(200, StatusSerializer), (201, OrderedSerializer)],
         "restore": OrderedSerializer,
         "set_paused": StatusSerializer,
+        "set_end_date": StatusSerializer,
+        "set_end_date_by_staff": StatusSerializer,
+        "offering": OfferingSerializer,
     }
 
     def get_serializer_class(self) -> Any:
@@ -206,3 +222,35 @@ class ResourceViewSet(PlainResourceViewSet):
         paused = self.body()["paused"]
         access.set_paused(resource, paused, actor=self.actor, now=self.now)
         return Response({"status": "Resource is paused." if paused else "Resource is not paused."})
+
+    def _end_date(self) -> Response:
+        """Set the resource's last day."""
+        resource = self.get_object()
+        resources.require_end(resource, actor=self.actor)
+        resources.require_editable(resource)
+        day = self.body().get("end_date")
+        resources.set_end_date(resource, day, actor=self.actor, now=self.now)
+        return Response({"status": f"The last day is {day}." if day else "There is no last day."})
+
+    @action(detail=True, methods=["post"])
+    def set_end_date(self, request: Request, **kwargs: Any) -> Response:
+        """Set the resource's last day; its end is ordered after it."""
+        return self._end_date()
+
+    @action(detail=True, methods=["post"])
+    def set_end_date_by_staff(self, request: Request, **kwargs: Any) -> Response:
+        """Set the resource's last day (staff)."""
+        self.get_object()
+        require(self.actor, "resource.pause")
+        return self._end_date()
+
+    @action(detail=True, methods=["get"])
+    def offering(self, request: Request, **kwargs: Any) -> Response:
+        """Show the resource's offering as the caller sees it."""
+        return shown_offering(request, self.get_object().offering_id)
+
+
+def shown_offering(request: Request, offering_id: UUID) -> Response:
+    """Return an offering as its own address answers; 404 where the caller does not see it (any more)."""
+    shown: Response = OfferingViewSet.as_view({"get": "retrieve"})(request._request, uuid=offering_id.hex)
+    return shown

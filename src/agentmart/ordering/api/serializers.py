@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from rest_framework import serializers
 
 from agentmart.catalog.models import Offering, Plan
 from agentmart.identity.models import Project
 from agentmart.identity.permissions import permitted
 from agentmart.infra.rest import ApiSerializer, HexUUIDField, JsonObject, Relation
+from agentmart.kit.hosts import may_be_public
 from agentmart.kit.money import money_text
 from agentmart.ordering.models import Order
-from agentmart.ordering.states import OPEN, PENDING, OrderState, OrderType
+from agentmart.ordering.states import OPEN, PENDING, CallbackState, OrderState, OrderType
+from agentmart.resources.api.sold import SoldSerializer
 from agentmart.resources.states import ResourceState
 
 MAX_NAME = 150
 MAX_LIMIT = 2**31 - 1
 MAX_COMMENT = 2000
 NEVER_NULL = ("offering_uuid", "provider_uuid", "category_uuid", "marketplace_resource_uuid")
-INNER_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".corp")
 
 
 class CallbackField(serializers.URLField):
-    """A public http(s) address; it is kept for the caller and never called by us."""
+    """A public http(s) address, which is told of every state the order comes to."""
 
     def to_internal_value(self, data: Any) -> str:
         """Return the address; refuses what is not public."""
         address = super().to_internal_value(data)
         try:
             parts = urlsplit(address)
-            host = (parts.hostname or "").lower().rstrip(".")
+            host = parts.hostname or ""
         except ValueError:
             raise serializers.ValidationError("Enter a valid URL.") from None
-        if parts.scheme not in ("http", "https") or parts.username is not None or not _is_public(host):
+        allowed = parts.scheme in ("http", "https") and parts.username is None
+        if not allowed or not may_be_public(host, settings.CALLBACK_HOSTS):
             raise serializers.ValidationError("Give a public http or https address.")
         return address
-
-
-def _is_public(host: str) -> bool:
-    """Return whether a host's name or address is one of the public internet."""
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        pass
-    named = "." in host and not host.endswith(INNER_NAMES)
-    return named and not host.rsplit(".", 1)[-1].isdigit()  # 127.1 is an address too
 
 
 class StartDateField(serializers.DateField):
@@ -62,7 +54,7 @@ class StartDateField(serializers.DateField):
         return day
 
 
-class OrderSerializer(ApiSerializer):
+class OrderSerializer(SoldSerializer):
     """An order as buyer and provider see it."""
 
     url = serializers.HyperlinkedIdentityField(
@@ -72,38 +64,12 @@ class OrderSerializer(ApiSerializer):
     type = serializers.CharField(read_only=True)
     order_subtype = serializers.SerializerMethodField()
     state = serializers.CharField(read_only=True)
-    created = serializers.DateTimeField(read_only=True)
-    modified = serializers.DateTimeField(read_only=True)
     completed_at = serializers.DateTimeField(read_only=True)
-    offering = Relation(view_name="marketplace-offering-detail", read_only=True)
-    offering_uuid = HexUUIDField(source="offering_id", read_only=True)
-    offering_name = serializers.CharField(source="offering.name", read_only=True)
     offering_description = serializers.CharField(source="offering.description", read_only=True)
-    offering_type = serializers.CharField(source="offering.type", read_only=True)
-    offering_shared = serializers.BooleanField(source="offering.shared", read_only=True)
-    offering_billable = serializers.BooleanField(source="offering.billable", read_only=True)
-    offering_plugin_options = serializers.JSONField(source="offering.plugin_options", read_only=True)
-    provider_uuid = HexUUIDField(source="provider_customer_id", read_only=True)
-    provider_name = serializers.CharField(source="offering.service_provider.name", read_only=True)
-    category_uuid = HexUUIDField(source="offering.category_id", read_only=True)
-    category_title = serializers.CharField(source="offering.category.title", read_only=True)
-    plan = Relation(view_name="marketplace-plan-detail", read_only=True)
-    plan_uuid = HexUUIDField(source="plan_id", read_only=True)
-    plan_name = serializers.CharField(source="plan.name", read_only=True, default=None)
-    plan_unit = serializers.CharField(source="plan.unit", read_only=True, default=None)
-    plan_description = serializers.CharField(source="plan.description", read_only=True, default=None)
-    project = Relation(view_name="project-detail", read_only=True)
-    project_uuid = HexUUIDField(source="project_id", read_only=True)
-    project_name = serializers.CharField(read_only=True)
-    customer = Relation(view_name="customer-detail", read_only=True)
-    customer_uuid = HexUUIDField(source="customer_id", read_only=True)
-    customer_name = serializers.CharField(read_only=True)
     marketplace_resource_uuid = HexUUIDField(source="resource_id", read_only=True)
     resource_uuid = HexUUIDField(source="resource_id", read_only=True)
     resource_name = serializers.CharField(read_only=True)
     resource_end_date = serializers.DateField(source="resource.end_date", read_only=True)
-    attributes = serializers.JSONField(read_only=True)
-    limits = serializers.JSONField(read_only=True)
     slug = serializers.CharField(read_only=True)
     start_date = serializers.DateField(read_only=True)
     callback_url = serializers.SerializerMethodField()
@@ -328,6 +294,27 @@ class OrderedSerializer(serializers.Serializer[Any]):
     """The order that was placed."""
 
     order_uuid = serializers.CharField()
+
+
+class CallbackSerializer(ApiSerializer):
+    """A message to the address that the buyer left with an order."""
+
+    uuid = HexUUIDField(source="id", read_only=True)
+    created = serializers.DateTimeField(read_only=True)
+    modified = serializers.DateTimeField(read_only=True)
+    url = serializers.CharField(read_only=True)
+    order_state = serializers.CharField(read_only=True)
+    state = serializers.ChoiceField(choices=CallbackState.choices, read_only=True)
+    attempts = serializers.IntegerField(read_only=True)
+    last_status = serializers.IntegerField(read_only=True, allow_null=True)
+    last_error = serializers.CharField(read_only=True)
+    delivered_at = serializers.DateTimeField(read_only=True, allow_null=True)
+
+
+class CallbackSecretSerializer(serializers.Serializer[Any]):
+    """What messages to this buyer's addresses are signed with."""
+
+    secret = serializers.CharField(read_only=True)
 
 
 class CommentSerializer(ApiSerializer):

@@ -34,6 +34,7 @@ from agentmart.ordering.services.review import (
     reject_as_provider,
 )
 from agentmart.ordering.services.rules import create_rule, delete_rule, require_rule, update_rule
+from agentmart.ordering.services.said import call_erred, call_ok, lower_limits, require_word
 from agentmart.ordering.services.schedule import (
     find_stuck,
     order_ends_that_are_due,
@@ -45,6 +46,8 @@ __all__ = [
     "approve",
     "approve_as_consumer",
     "approve_as_provider",
+    "call_erred",
+    "call_ok",
     "cancel_order",
     "change_options",
     "comment_order",
@@ -56,6 +59,7 @@ __all__ = [
     "fail_order",
     "find_stuck",
     "load",
+    "lower_limits",
     "order_ends_that_are_due",
     "order_limits",
     "order_options",
@@ -71,6 +75,7 @@ __all__ = [
     "require_comment",
     "require_rule",
     "require_termination",
+    "require_word",
     "retry_order",
     "set_backend_id",
     "set_done",

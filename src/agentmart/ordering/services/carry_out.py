@@ -9,12 +9,13 @@ from django.db import IntegrityError, transaction
 
 from agentmart.access.services import publish_grants
 from agentmart.identity.permissions import require
-from agentmart.infra import audit, jobs, tenancy, transitions
+from agentmart.infra import audit, jobs, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict
 from agentmart.ordering.models import Order
 from agentmart.ordering.services.checks import OpenOrderExists, hold_unblocked, wrong_state
-from agentmart.ordering.states import OPEN, TRANSITIONS, Change, OrderState, OrderType
+from agentmart.ordering.services.moves import move
+from agentmart.ordering.states import OPEN, Change, OrderState, OrderType
 from agentmart.resources import services as resources
 from agentmart.resources.models import Resource
 from agentmart.resources.states import ResourceState
@@ -69,13 +70,12 @@ def complete_order(order: Order, *, actor: Actor, now: datetime) -> Order:
         case _:
             resources.activate_resource(resource, actor=actor, now=now)
     publish_grants(Resource.objects.filter(pk=order.resource_id))
-    transitions.move(
+    move(
         order,
         OrderState.DONE,
-        transitions=TRANSITIONS,
+        "order.done",
         actor=actor,
         now=now,
-        action="order.done",
         completed_at=now,
     )
     return order
@@ -119,13 +119,12 @@ def fail_order(
         resources.end_update(order.resource, actor=actor, now=now)
     elif order.resource.state not in (ResourceState.ERRED, ResourceState.TERMINATED):
         resources.fail_resource(order.resource, message, actor=actor, now=now)
-    transitions.move(
+    move(
         order,
         OrderState.ERRED,
-        transitions=TRANSITIONS,
+        "order.erred",
         actor=actor,
         now=now,
-        action="order.erred",
         error_message=message[:500],
         error_traceback=traceback,
     )
@@ -150,13 +149,12 @@ def retry_order(order: Order, *, actor: Actor, now: datetime) -> Order:
         raise OpenOrderExists(f"Another order for {order.resource_name} is open; wait for it.")
     try:
         with transaction.atomic():
-            transitions.move(
+            move(
                 order,
                 OrderState.EXECUTING,
-                transitions=TRANSITIONS,
+                "order.retried",
                 actor=actor,
                 now=now,
-                action="order.retried",
                 error_message="",
                 error_traceback="",
                 executing_since=now,

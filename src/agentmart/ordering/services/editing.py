@@ -14,9 +14,10 @@ from agentmart.infra.models import snapshot
 from agentmart.kit.errors import Invalid
 from agentmart.ordering.models import Order
 from agentmart.ordering.services import checks
+from agentmart.ordering.services.moves import move
 from agentmart.ordering.services.place import price
 from agentmart.ordering.services.review import drop, may_decide_as_consumer, require_editable
-from agentmart.ordering.states import PENDING, TRANSITIONS, Change, OrderState, OrderType
+from agentmart.ordering.states import PENDING, Change, OrderState, OrderType
 from agentmart.resources import services as resources
 
 PRICES = ("cost", "fixed_price", "activation_price", "new_cost_estimate")
@@ -97,9 +98,7 @@ def _ask_again(order: Order, *, actor: Actor, now: datetime) -> None:
             return
         to = OrderState.PENDING_CONSUMER
         changes = {"consumer_reviewed_by": "", "consumer_reviewed_at": None}
-    transitions.move(
-        order, to, transitions=TRANSITIONS, actor=actor, now=now, action="order.returned", **changes
-    )
+    move(order, to, "order.returned", actor=actor, now=now, **changes)
 
 
 @transaction.atomic

@@ -10,24 +10,20 @@ from django.db import transaction
 from agentmart.catalog.states import OfferingState
 from agentmart.identity.models import Project
 from agentmart.identity.permissions import permitted, require
-from agentmart.infra import jobs, tenancy, transitions
+from agentmart.infra import jobs, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.kit.errors import Conflict, Forbidden
 from agentmart.ordering import selectors
 from agentmart.ordering.models import Order
 from agentmart.ordering.services.carry_out import CLEAN_UP_JOB, begin, lock_of
 from agentmart.ordering.services.checks import hold_unblocked, state_after_consumer, wrong_state
+from agentmart.ordering.services.moves import move
 from agentmart.ordering.services.place import approve_by_rule
-from agentmart.ordering.states import PENDING, TRANSITIONS, OrderState, OrderType
+from agentmart.ordering.states import PENDING, OrderState, OrderType
 from agentmart.resources import services as resources
 
 CONSUMER, PROVIDER = OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER
 NOT_CARRIED_OUT = frozenset({OfferingState.ARCHIVED, OfferingState.UNAVAILABLE})
-
-
-def _move(order: Order, to: OrderState, action: str, *, actor: Actor, now: datetime, **changes: Any) -> None:
-    """Move the order, audited; raises IllegalTransition (409) for the loser of a race."""
-    transitions.move(order, to, transitions=TRANSITIONS, actor=actor, now=now, action=action, **changes)
 
 
 def may_decide_as_consumer(actor: Actor, order: Order, *, own: bool = False) -> bool:
@@ -139,7 +135,7 @@ def go_on(order: Order, action: str, *, actor: Actor, now: datetime, **changes: 
         }
     if after == OrderState.EXECUTING:
         changes["executing_since"] = now
-    _move(order, after, action, actor=actor, now=now, **changes)
+    move(order, after, action, actor=actor, now=now, **changes)
     require_still_sold(order)
     if after == OrderState.EXECUTING:
         begin(order, actor=actor, now=now)
@@ -166,7 +162,7 @@ def approve_as_provider(
     """
     require_provider_step(order, actor=actor)
     changes: dict[str, Any] = {"attributes": {**order.attributes, **attributes}} if attributes else {}
-    _move(
+    move(
         order,
         OrderState.EXECUTING,
         "order.approved",
@@ -193,7 +189,7 @@ def reject(order: Order, comment: str, *, actor: Actor, now: datetime) -> Order:
 def reject_as_consumer(order: Order, comment: str, *, actor: Actor, now: datetime) -> Order:
     """Reject for the buyer; a resource that was to be created ends. 409 unless the order waits for the buyer."""
     require_consumer_step(order, actor=actor)
-    _move(
+    move(
         order,
         OrderState.REJECTED,
         "order.rejected_by_consumer",
@@ -212,7 +208,7 @@ def reject_as_consumer(order: Order, comment: str, *, actor: Actor, now: datetim
 def reject_as_provider(order: Order, comment: str, *, actor: Actor, now: datetime) -> Order:
     """Reject for the provider; a resource that was to be created ends. 409 unless it waits for the provider."""
     require_provider_step(order, actor=actor)
-    _move(
+    move(
         order,
         OrderState.REJECTED,
         "order.rejected",
@@ -237,7 +233,7 @@ def cancel_order(order: Order, *, actor: Actor, now: datetime) -> Order:
     executing = order.state == OrderState.EXECUTING and order.type in (OrderType.CREATE, OrderType.UPDATE)
     if order.state not in PENDING and not executing:
         raise wrong_state(order.state, *PENDING, OrderState.EXECUTING)
-    _move(order, OrderState.CANCELED, "order.canceled", actor=actor, now=now, completed_at=now)
+    move(order, OrderState.CANCELED, "order.canceled", actor=actor, now=now, completed_at=now)
     drop(order, actor=actor, now=now)
     if executing:
         _undo(order, actor=actor, now=now)

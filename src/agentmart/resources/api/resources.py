@@ -14,10 +14,8 @@ from rest_framework.response import Response
 
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import (
-    ApiSerializer,
     ApiViewSet,
     HexUUIDField,
-    Relation,
     by_choice,
     by_exact,
     by_flag,
@@ -28,6 +26,7 @@ from agentmart.infra.rest import (
     fold,
 )
 from agentmart.resources import selectors, services, usage
+from agentmart.resources.api.sold import SoldSerializer
 from agentmart.resources.models import Resource
 from agentmart.resources.states import ResourceState
 
@@ -40,7 +39,7 @@ def as_number(value: Decimal | int) -> int | float:
     return int(value) if value == int(value) else float(value)
 
 
-class ResourceSerializer(ApiSerializer):
+class ResourceSerializer(SoldSerializer):
     """A resource as buyer and provider see it."""
 
     url = serializers.HyperlinkedIdentityField(
@@ -54,41 +53,17 @@ class ResourceSerializer(ApiSerializer):
     downscaled = serializers.BooleanField(read_only=True)
     usage_limit_restriction = serializers.SerializerMethodField()
     error_message = serializers.CharField(read_only=True)
-    created = serializers.DateTimeField(read_only=True)
-    modified = serializers.DateTimeField(read_only=True)
-    offering = Relation(view_name="marketplace-offering-detail", read_only=True)
-    offering_uuid = HexUUIDField(source="offering_id", read_only=True)
-    offering_name = serializers.CharField(source="offering.name", read_only=True)
     offering_slug = serializers.CharField(source="offering.slug", read_only=True)
-    offering_type = serializers.CharField(source="offering.type", read_only=True)
     offering_state = serializers.CharField(source="offering.state", read_only=True)
-    offering_shared = serializers.BooleanField(source="offering.shared", read_only=True)
-    offering_billable = serializers.BooleanField(source="offering.billable", read_only=True)
-    offering_plugin_options = serializers.JSONField(source="offering.plugin_options", read_only=True)
-    provider_uuid = HexUUIDField(source="provider_customer_id", read_only=True)
-    provider_name = serializers.CharField(source="offering.service_provider.name", read_only=True)
-    category_uuid = HexUUIDField(source="offering.category_id", read_only=True)
-    category_title = serializers.CharField(source="offering.category.title", read_only=True)
-    plan = Relation(view_name="marketplace-plan-detail", read_only=True)
-    plan_uuid = HexUUIDField(source="plan_id", read_only=True)
-    plan_name = serializers.CharField(source="plan.name", read_only=True, default=None)
-    plan_unit = serializers.CharField(source="plan.unit", read_only=True, default=None)
-    plan_description = serializers.CharField(source="plan.description", read_only=True, default=None)
-    project = Relation(view_name="project-detail", read_only=True)
-    project_uuid = HexUUIDField(source="project_id", read_only=True)
-    project_name = serializers.CharField(read_only=True)
-    customer = Relation(view_name="customer-detail", read_only=True)
-    customer_uuid = HexUUIDField(source="customer_id", read_only=True)
-    customer_name = serializers.CharField(read_only=True)
-    attributes = serializers.JSONField(read_only=True)
-    limits = serializers.JSONField(read_only=True)
     options = serializers.JSONField(read_only=True)
     current_usages = serializers.SerializerMethodField()
     limit_usage = serializers.SerializerMethodField()
     is_usage_based = serializers.BooleanField(read_only=True, default=False)
     is_limit_based = serializers.BooleanField(read_only=True, default=False)
     backend_id = serializers.CharField(read_only=True)
-    backend_metadata = serializers.SerializerMethodField()
+    backend_metadata = serializers.JSONField(read_only=True)
+    report = serializers.JSONField(read_only=True)
+    last_sync = serializers.DateTimeField(source="synced_at", read_only=True)
     end_date = serializers.DateField(read_only=True)
     end_date_requested_by = serializers.CharField(read_only=True)
     end_date_updated_at = serializers.DateTimeField(read_only=True)
@@ -100,10 +75,6 @@ class ResourceSerializer(ApiSerializer):
     def get_usage_limit_restriction(self, resource: Resource) -> str:
         """Return what a usage limit did to the resource: nothing, limits are the gateway's."""
         return ""
-
-    def get_backend_metadata(self, resource: Resource) -> dict[str, Any]:
-        """Return what an outside system says of it: nothing."""
-        return {}
 
     def get_current_usages(self, resource: Resource) -> dict[str, float]:
         """Return what it used this month, by component."""
@@ -117,10 +88,12 @@ class ResourceSerializer(ApiSerializer):
 
     def get_endpoints(self, resource: Resource) -> list[dict[str, str]]:
         """Return where it is called."""
+        told: list[dict[str, str]] = resource.access_points
         if not resource.runtime:
-            return []
+            return told
         gateway = settings.GATEWAY_URL
         return [
+            *told,
             {"name": "invoke", "url": f"{gateway}/api/agent-gateway/invoke/"},
             {"name": "openai", "url": f"{gateway}/v1"},
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -101,6 +101,11 @@ def describe_resource(
     """
     require(actor, "resource.edit", customer_id=resource.customer_id, project_id=resource.project_id)
     require_editable(resource)
+    return _describe(resource, changes, actor=actor, now=now)
+
+
+def _describe(resource: Resource, changes: Mapping[str, Any], *, actor: Actor, now: datetime) -> Resource:
+    """Write what differs of name, description and end date; raises Invalid for an end date that has passed."""
     values = {name: value for name, value in changes.items() if getattr(resource, name) != value}
     end = values.get("end_date")
     if end is not None and end < now.date():
@@ -108,6 +113,28 @@ def describe_resource(
     if "end_date" in values:
         values |= {"end_date_requested_by": actor.label if end else "", "end_date_updated_at": now}
     return _change(resource, values, "resource.edited", actor=actor, now=now) if values else resource
+
+
+@transaction.atomic
+def set_end_date(resource: Resource, day: date | None, *, actor: Actor, now: datetime) -> Resource:
+    """Set the resource's last day, for whoever may order its end, the provider too.
+
+    Raises Forbidden, IllegalTransition (409) once it has ended, Invalid for a day that has passed.
+    """
+    require_end(resource, actor=actor)
+    require_editable(resource)
+    return _describe(resource, {"end_date": day}, actor=actor, now=now)
+
+
+def require_end(resource: Resource, *, actor: Actor) -> None:
+    """Raise Forbidden unless the actor may order the resource's end."""
+    require(
+        actor,
+        "resource.terminate",
+        customer_id=resource.customer_id,
+        project_id=resource.project_id,
+        provider_id=resource.provider_customer_id,
+    )
 
 
 @transaction.atomic
@@ -155,6 +182,16 @@ def restate_resource(
 def note_backend_id(resource: Resource, backend_id: str, *, actor: Actor, now: datetime) -> Resource:
     """Note the name under which an outside system knows the resource; the caller has checked who asks."""
     return _change(resource, {"backend_id": backend_id}, "resource.backend_id_set", actor=actor, now=now)
+
+
+@transaction.atomic
+def note_of_provider(resource: Resource, name: str, value: Any, *, actor: Actor, now: datetime) -> Resource:
+    """Note what the provider says of its system's side of the resource; raises Forbidden.
+
+    `name` is one of backend_id, backend_metadata, access_points, report, last_sync.
+    """
+    require(actor, "order.review_as_provider", provider_id=resource.provider_customer_id)
+    return _change(resource, {name: value}, f"resource.{name}_set", actor=actor, now=now)
 
 
 def _change(
