@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from agentmart.gateway.messages import Header, invalid, session
+from agentmart.gateway.messages import Header, decode, invalid, session
 from agentmart.kit.errors import DomainError, Invalid
 from agentmart.kit.ids import uuid7_time
 
@@ -119,8 +119,8 @@ def session_of(given: str | None, header: Header) -> tuple[str, bool]:
 
 
 def ignored_of(body: bytes, read: Collection[str]) -> tuple[str, ...]:
-    """Return the parameters of a JSON object that have no effect here; what is null asks for nothing."""
-    given = _keys.decode(body).items()
+    """Return the parameters that have no effect here (what is null asks for nothing); raises Invalid."""
+    given = decode(_keys, body).items()
     names = [name for name, value in given if name not in read and bytes(value) != b"null"]
     return tuple(name for name in names if _PLAIN.fullmatch(name))[:MAX_IGNORED]
 

@@ -147,7 +147,7 @@ def read_lines(content: bytes) -> tuple[list[Completed], list[bytes]]:
         try:
             if line:
                 calls.append(_read(line))
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             unreadable.append(line)
     return calls, unreadable
 

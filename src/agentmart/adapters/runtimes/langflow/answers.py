@@ -40,7 +40,7 @@ def decode(body: bytes) -> RunAnswer:
     """Return the answer; raises Unreadable."""
     try:
         return _answers.decode(body)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(str(error)) from error
 
 

@@ -15,6 +15,7 @@ from agentmart.adapters.runtimes.base import RuntimeFailure, Token, TokenUsage
 from agentmart.adapters.runtimes.langflow import answers, failures
 
 MAX_EVENT = 8 * 1024 * 1024
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Splitter:
@@ -59,10 +60,10 @@ def _objects(block: list[bytes]) -> Iterator[dict[str, Any]]:
     lines = [line.removeprefix(b"data:") for line in block if not line.startswith((b":", b"event:", b"id:"))]
     try:
         values = [msgspec.json.decode(b"\n".join(lines))] if lines else []
-    except msgspec.MsgspecError:
+    except _NOT_JSON:
         try:
             values = [msgspec.json.decode(line) for line in lines]
-        except msgspec.MsgspecError as error:
+        except _NOT_JSON as error:
             raise answers.Unreadable(str(error)) from error
     for value in values:
         if not isinstance(value, dict):

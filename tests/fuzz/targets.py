@@ -1,0 +1,461 @@
+"""Every parser that reads what others wrote: what it is given to begin with, and what it may answer.
+
+A parser returns, or raises what it says it raises; anything else would be a 500. Each target feeds one input.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from tests.gateway.support import KEYS, claims_of, make_grant, sign
+from uvicorn.server import ServerState
+
+from agentmart.adapters.runtimes.base import RuntimeFailure
+from agentmart.adapters.runtimes.embedded import wire
+from agentmart.adapters.runtimes.langflow import answers, events
+from agentmart.adapters.runtimes.langflow.connection import Connection
+from agentmart.contracts.grants import Tweakable
+from agentmart.contracts.keys import parse_key
+from agentmart.contracts.places import client_address
+from agentmart.contracts.tweaks import check_tweaks
+from agentmart.gateway import server
+from agentmart.gateway.grants import grant_from_row
+from agentmart.gateway.keys import KeyChecker, key_in
+from agentmart.gateway.messages import InvokeDialect, asked_seconds, wants_stream
+from agentmart.gateway.openai_chat import ChatDialect
+from agentmart.gateway.openai_responses import ResponsesDialect
+from agentmart.gateway.spool import read_lines
+from agentmart.kit.errors import DomainError
+
+NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parser: what it is fed by, and right inputs to begin with."""
+
+    name: str
+    feed: Callable[[bytes], None]
+    seeds: tuple[bytes, ...]
+
+
+def _no_header(_name: str) -> str | None:
+    return None
+
+
+def _body(dialect: Any) -> Callable[[bytes], None]:
+    def feed(data: bytes) -> None:
+        try:
+            call = dialect.parse(data, _no_header)
+        except DomainError as error:
+            assert 400 <= error.status < 500, error
+            dialect.refusal(error, "0" * 32)
+        else:
+            assert isinstance(call.text, str)
+            call.text.encode()  # what the parser lets in can be written anywhere
+
+    return feed
+
+
+# -- headers
+
+_checker = KeyChecker(KEYS)
+_grant = make_grant(
+    key_id=UUID(int=1), config_id=UUID(int=2), customer_id=UUID(int=3), project_id=UUID(int=4)
+)
+_key = sign(claims_of(_grant))
+
+
+def _headers(data: bytes) -> None:
+    """Every header that the gateway reads, of the same text as a server hands it on."""
+    text = data.decode("latin-1")
+
+    def header(_name: str) -> str | None:
+        return text
+
+    for read in (key_in, asked_seconds):
+        with suppress(DomainError):
+            read(header)
+    wants_stream(text)
+    client_address("192.0.2.1", (text,), ())
+    client_address(text, (), ())
+    parse_key(text)
+    try:
+        _checker.check(text, NOW)
+    except DomainError as error:
+        assert error.status == 401, error
+
+
+# -- the HTTP head, as the server reads it
+
+
+class _Wire:
+    """The near end of a connection: keeps what is answered."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, _name: str, default: Any = None) -> Any:
+        return default
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def set_write_buffer_limits(self, *_: Any, **__: Any) -> None: ...
+
+
+async def _no_app(_scope: Any, _receive: Any, _send: Any) -> None: ...
+
+
+class _Loop:
+    """As much of an event loop as a protocol asks for while it reads; nothing it begins is run."""
+
+    def call_later(self, *_: Any, **__: Any) -> Any:
+        return self
+
+    def create_task(self, coroutine: Any, **_: Any) -> Any:
+        coroutine.close()
+        return self
+
+    def cancel(self) -> None: ...
+
+    def add_done_callback(self, _callback: Any) -> None: ...
+
+
+_config = server.config(_no_app, "127.0.0.1", 0, shutdown_grace=1)
+_config.load()
+
+
+def _http_head(data: bytes) -> None:
+    """What comes over a connection, in two reads."""
+    near: Any = _Wire()
+    protocol: Any = server.BoundedProtocol(
+        config=_config,
+        server_state=ServerState(),
+        app_state={},
+        _loop=_Loop(),  # type: ignore[arg-type]
+    )
+    protocol.connection_made(near)
+    middle = len(data) // 2
+    for part in (data[:middle], data[middle:]):
+        if not near.closed:
+            protocol.data_received(part)
+    protocol._unset_keepalive_if_required()
+    if near.sent:
+        assert near.sent.startswith((b"HTTP/1.1 4", b"HTTP/1.1 100")), near.sent[:200]
+
+
+# -- what runtimes say
+
+
+def _stream(data: bytes) -> None:
+    """A Langflow server's stream, in pieces."""
+    splitter, reader = events.Splitter(), events.Reader()
+    size = max(1, len(data) // 3)
+    with suppress(RuntimeFailure, answers.Unreadable):
+        for start in range(0, len(data), size):
+            for event in splitter.feed(data[start : start + size]):
+                reader.read(event)
+        for event in splitter.finish():
+            reader.read(event)
+
+
+def _answer(data: bytes) -> None:
+    """A Langflow server's whole answer."""
+    with suppress(answers.Unreadable):
+        answer = answers.decode(data)
+        answers.text_of(answer)
+        answers.usage_of(answer)
+
+
+class _FutureLoop:
+    """Makes futures that nobody waits for."""
+
+
+def _upstream_head(data: bytes) -> None:
+    """A Langflow server's HTTP, as our client reads it."""
+    connection = _connection()
+    connection.connection_made(_Wire())
+    connection.send(b"GET / HTTP/1.1\r\n\r\n")
+    middle = len(data) // 2
+    connection.data_received(data[:middle])
+    connection.data_received(data[middle:])
+    connection.connection_lost(None)
+
+
+_loop = asyncio.new_event_loop()
+
+
+def _connection() -> Any:
+    asyncio.set_event_loop(_loop)
+    asyncio._set_running_loop(_loop)
+    try:
+        return Connection()
+    finally:
+        asyncio._set_running_loop(None)
+
+
+def _frames(data: bytes) -> None:
+    """The embedded runtime's replies."""
+    with suppress(msgspec.MsgspecError, ValueError):
+        wire.replies.decode(data)
+    with suppress(msgspec.MsgspecError, ValueError):
+        wire.requests.decode(data)
+
+
+# -- what the database and the disk hold
+
+_ROW: dict[str, Any] = {
+    "key_id": UUID(int=1),
+    "key_sha256": b"x" * 32,
+    "kind": "secret",
+    "environment": "live",
+    "state": "active",
+    "on_disconnect": "drain",
+    "customer_id": UUID(int=2),
+    "provider_customer_id": UUID(int=3),
+    "project_id": UUID(int=4),
+    "resource_id": UUID(int=5),
+    "config_id": UUID(int=6),
+    "offering_id": UUID(int=7),
+    "plan_id": None,
+    "flow_version_id": None,
+    "runtime": "embedded",
+    "deployment_id": "0" * 32,
+    "expires_at": None,
+    "accept_until": None,
+    "version": 1,
+    "model": "echo",
+}
+
+
+class _Row(dict[str, Any]):
+    """A row whose JSON columns all hold the same text; columns this table does not know are empty."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(_ROW)
+        self._text = text
+
+    def __missing__(self, _name: str) -> Any:
+        return self._text
+
+
+def _grant_row(data: bytes) -> None:
+    """A Grant's row: what is broken is a ValueError, which the gateway counts as its own defect and lets nobody in."""
+    with suppress(ValueError, KeyError, TypeError):
+        grant_from_row(_Row(data.decode("utf-8", "replace")))
+
+
+def _spool(data: bytes) -> None:
+    """A spool file: every line is a call, unreadable, or torn at the end."""
+    calls, unreadable = read_lines(data)
+    whole = data.rpartition(b"\n")[0]
+    assert len(calls) + len(unreadable) == sum(1 for line in whole.split(b"\n") if line)
+
+
+_TWEAKABLE = (
+    Tweakable("Model", "temperature", "float", minimum=0, maximum=2),
+    Tweakable("Model", "tokens", "int", minimum=1, maximum=100),
+    Tweakable("Prompt", "style", "str", options=("short", "long")),
+    Tweakable("Prompt", "text", "str", max_length=10),
+    Tweakable("Prompt", "loud", "bool"),
+)
+
+
+def _tweaks(data: bytes) -> None:
+    """What a buyer sets."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    with suppress(DomainError):
+        check_tweaks(content, _TWEAKABLE)
+
+
+def _dumped(*values: Any) -> tuple[bytes, ...]:
+    return tuple(json.dumps(value).encode() for value in values)
+
+
+TARGETS = (
+    Target(
+        "invoke body",
+        _body(InvokeDialect()),
+        _dumped(
+            {"input": "Hello"},
+            {"input": "Hi", "session_id": "s", "stream": True, "tweaks": {"Model": {"temperature": 0.5}}},
+            {"input": "é\N{GRINNING FACE}", "config_id": "0" * 32, "agent": None},
+        ),
+    ),
+    Target(
+        "chat completions body",
+        _body(ChatDialect()),
+        _dumped(
+            {"model": "echo", "messages": [{"role": "user", "content": "Hello"}]},
+            {
+                "model": "echo",
+                "stream": True,
+                "stream_options": {"include_usage": True},
+                "temperature": 1,
+                "user": "u",
+                "messages": [
+                    {"role": "system", "content": "Be brief."},
+                    {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+                    {"role": "assistant", "content": "Yes?"},
+                    {"role": "user", "content": "Go on", "name": "Ann"},
+                ],
+            },
+            {"messages": [], "tools": [], "n": 2},
+        ),
+    ),
+    Target(
+        "responses body",
+        _body(ResponsesDialect()),
+        _dumped(
+            {"model": "echo", "input": "Hello"},
+            {
+                "model": "echo",
+                "stream": True,
+                "instructions": "Be brief.",
+                "previous_response_id": "resp_0",
+                "input": [
+                    {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+                ],
+            },
+        ),
+    ),
+    Target(
+        "headers",
+        _headers,
+        (
+            f"Bearer {_key}".encode(),
+            _key.encode(),
+            b"text/event-stream;q=0.9, application/json",
+            b"2.5",
+            b"203.0.113.7, 2001:db8::1, unknown",
+            b"https://www.example.com:8443",
+        ),
+    ),
+    Target(
+        "HTTP head",
+        _http_head,
+        (
+            b"POST /api/agent-gateway/invoke/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+            b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nGET /ready HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n",
+            b"GET / HTTP/1.0\r\n\r\n",
+        ),
+    ),
+    Target(
+        "Langflow stream",
+        _stream,
+        (
+            b'{"event": "token", "data": {"chunk": "Hi", "id": "1"}}\n\n'
+            b'{"event": "end", "data": {"result": {"outputs": []}}}\n\n',
+            b'{"event": "add_message", "data": {"sender": "Machine", "text": "Hi", "properties": {"state": "complete", '
+            b'"usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}}}}\n\n',
+            b'data: {"event": "error", "data": {"error": "Traceback"}}\n\n',
+        ),
+    ),
+    Target(
+        "Langflow answer",
+        _answer,
+        _dumped(
+            {
+                "session_id": "s",
+                "outputs": [
+                    {
+                        "outputs": [
+                            {
+                                "results": {
+                                    "message": {
+                                        "text": "Hi",
+                                        "properties": {
+                                            "usage": {
+                                                "input_tokens": 1,
+                                                "output_tokens": 2,
+                                                "total_tokens": 3,
+                                            }
+                                        },
+                                    }
+                                }
+                            }
+                        ]
+                    }
+                ],
+            }
+        ),
+    ),
+    Target(
+        "Langflow HTTP",
+        _upstream_head,
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 No\r\nconnection: close\r\n\r\nno",
+        ),
+    ),
+    Target(
+        "runtime frames",
+        _frames,
+        tuple(
+            wire.pack(reply)[4:]
+            for reply in (
+                wire.Piece(1, "Hi"),
+                wire.Failed(1, "busy", "Full.", True, "", None),
+                wire.Done(3),
+                wire.Remove(4, "0" * 32),
+            )
+        ),
+    ),
+    Target(
+        "Grant row",
+        _grant_row,
+        (
+            b'["agent:invoke"]',
+            b'{"requests_per_minute": 3, "streaming": true}',
+            b'[{"node": "Model", "field": "temperature", "type": "float", "maximum": 2}]',
+            b'{"Model": {"temperature": 1}}',
+            b"null",
+        ),
+    ),
+    Target(
+        "spool",
+        _spool,
+        (
+            b'{"event": {"id": "00000000-0000-0000-0000-000000000001"}, "keyed": false}\n',
+            b"{}\n{}\n",
+            b"\n",
+        ),
+    ),
+    Target(
+        "tweaks",
+        _tweaks,
+        _dumped(
+            {"Model": {"temperature": 1.5, "tokens": 3}, "Prompt": {"style": "short", "loud": True}},
+            {"Prompt": {"text": "short"}},
+        ),
+    ),
+)
