@@ -113,7 +113,7 @@ def _make_template(server: EmbeddedPostgres) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(f"{TEMPLATE}_draft")))
         draft = embedded_urls(server, f"{TEMPLATE}_draft")
         prepare_database(draft)
-        _migrate(draft.owner, server.data_dir)
+        migrate(draft.owner, server.data_dir)
         connection.execute(
             sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
                 sql.Identifier(f"{TEMPLATE}_draft"), sql.Identifier(TEMPLATE)
@@ -121,7 +121,7 @@ def _make_template(server: EmbeddedPostgres) -> None:
         )
 
 
-def _migrate(owner_url: str, data_dir: Path) -> None:
+def migrate(owner_url: str, data_dir: Path) -> None:
     """Apply the migrations as `agentmart migrate` does: in a process of its own, as the owner."""
     environment = {
         "PATH": os.environ["PATH"],
