@@ -64,7 +64,9 @@ class FlowVersionSerializer(ApiSerializer):
 class FlowVersionDetailSerializer(FlowVersionSerializer):
     """A version, with its cleaned export for those who manage the agent."""
 
-    flow = serializers.DictField(read_only=True, required=False)
+    left_out = frozenset({"flow"})
+
+    flow = serializers.DictField(read_only=True)
 
 
 class AgentSerializer(ApiSerializer):

@@ -192,17 +192,17 @@ class EventViewSet(AuditLogViewSet):
         "created_to": _by_timestamp("lte"),
     }
     answers = {
-        "count": {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]},
+        "total": {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]},
         "event_groups": {
             "type": "object",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
         "scope_types": {"type": "array", "items": {"type": "string"}},
     }
-    queries: Mapping[str, Mapping[str, Any]] = {"count": filters, "event_groups": {}, "scope_types": {}}
+    queries: Mapping[str, Mapping[str, Any]] = {"total": filters, "event_groups": {}, "scope_types": {}}
 
-    @action(detail=False, methods=["get"])
-    def count(self, request: Request) -> Response:
+    @action(detail=False, methods=["get"], url_path="count")
+    def total(self, request: Request) -> Response:
         """Say how many events there are, by the filters of the list."""
         rows = self.visible()
         for name, apply in self.filters.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -112,6 +112,9 @@ class ApiSerializer(serializers.Serializer[Any]):
 
     A name it lacks is noted in the view's `ignored`, or refused where the caller wants that.
     """
+
+    left_out: ClassVar[frozenset[str]] = frozenset()
+    """The keys that a whole answer lacks where they have no value; all others it always has."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -10,7 +10,9 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.fields import empty
 
+from agentmart.infra.fields import ApiSerializer
 from agentmart.infra.filters import Filter
 from agentmart.infra.openapi import ERRORS
 from agentmart.infra.permissions import Anybody
@@ -128,7 +130,8 @@ class ApiSchema(AutoSchema):
         shown = shown() if isinstance(shown, type) else getattr(shown, "child", shown)
         names = [name for name, field in getattr(shown, "fields", {}).items() if not field.write_only]
         schema = {"type": "string", "enum": names} if names else {"type": "string"}
-        return Filter(lambda rows, values: rows, schema, "Only these keys are answered; repeatable.")
+        told = "Only these keys are answered, whatever the answer's schema requires; repeatable."
+        return Filter(lambda rows, values: rows, schema, told)
 
     def get_request_serializer(self) -> Any:
         """Return what reads the body: `bodies`, else the viewset's serializer where a row is made or changed."""
@@ -157,13 +160,16 @@ class ApiSchema(AutoSchema):
     def _map_serializer(
         self, serializer: Any, direction: Any, bypass_extensions: bool = False
     ) -> dict[str, Any]:
-        """Return a serializer's schema; answers demand no key: `?field=` cuts them, and what is unset is left out."""
+        """Return a serializer's schema; an answer requires the keys that are there whatever the row holds."""
         schema: dict[str, Any] = super()._map_serializer(  # type: ignore[no-untyped-call]
             serializer, direction, bypass_extensions
         )
         if direction == "response":
-            schema.pop("required", None)
             fields = getattr(serializer, "fields", {})
+            schema.pop("required", None)
+            always = [name for name in schema.get("properties", {}) if _is_always_there(serializer, name)]
+            if always:
+                schema["required"] = sorted(always)
             for name, shown in schema.get("properties", {}).items():
                 _as_answered(shown, fields.get(name), name)
         return schema
@@ -219,6 +225,18 @@ class ApiSchema(AutoSchema):
             if status.startswith("2"):
                 named = {name: _reference("headers", part) for name, part in headers.items()}
                 response["headers"] = {**response.get("headers", {}), **named}
+
+
+def _is_always_there(serializer: Any, name: str) -> bool:
+    """Return whether a key is in every whole answer, as far as its field can tell: what may be unset may be missing."""
+    field = serializer.fields.get(name)
+    if field is None or name in getattr(serializer, "left_out", ()):
+        return False
+    if field.default is not empty or field.source == "*" or (field.required and not field.read_only):
+        return True
+    if "." in str(field.source) and not field.allow_null:
+        return False  # what stands before the dot may be nothing
+    return bool(field.read_only) or isinstance(serializer, ApiSerializer)
 
 
 def _as_answered(shown: dict[str, Any], field: Any, name: str) -> None:

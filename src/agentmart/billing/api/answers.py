@@ -190,6 +190,8 @@ class GrowthSerializer(serializers.Serializer[Any]):
 class InvoiceSerializer(ApiSerializer):
     """An invoice with its first lines."""
 
+    left_out = frozenset({"number", "due_date", "credit_note"})
+
     url = serializers.HyperlinkedIdentityField(
         view_name="invoice-detail", lookup_field="uuid", lookup_url_kwarg="uuid"
     )

@@ -53,6 +53,17 @@ class OfferingComponentSerializer(serializers.Serializer[Any]):
 class OfferingSerializer(BuiltSerializer):
     """An offering: everybody's view, with more for those who manage it."""
 
+    left_out = frozenset(
+        {
+            "backend_id_rules",
+            "pending_version",
+            "pending_details",
+            "review_comment",
+            "secret_options",
+            "service_attributes",
+        }
+    )
+
     url = serializers.URLField(read_only=True)
     uuid = HexUUIDField(read_only=True)
     created = serializers.DateTimeField(read_only=True)
@@ -108,12 +119,12 @@ class OfferingSerializer(BuiltSerializer):
     agent_uuid = HexUUIDField(read_only=True, allow_null=True)
     flow_version = serializers.IntegerField(read_only=True, allow_null=True)
     custom_code = serializers.BooleanField(read_only=True)
-    backend_id_rules = serializers.DictField(read_only=True, required=False)
-    pending_version = serializers.IntegerField(read_only=True, allow_null=True, required=False)
-    pending_details = serializers.DictField(read_only=True, required=False)
-    review_comment = serializers.CharField(read_only=True, required=False)
-    secret_options = serializers.DictField(read_only=True, required=False)
-    service_attributes = serializers.DictField(read_only=True, required=False)
+    backend_id_rules = serializers.DictField(read_only=True)
+    pending_version = serializers.IntegerField(read_only=True, allow_null=True)
+    pending_details = serializers.DictField(read_only=True)
+    review_comment = serializers.CharField(read_only=True)
+    secret_options = serializers.DictField(read_only=True)
+    service_attributes = serializers.DictField(read_only=True)
 
     def built(self, instance: Offering) -> dict[str, Any]:
         """Return the whole answer."""

@@ -57,6 +57,8 @@ class ExpirationSerializer(serializers.Serializer[Any]):
 class RoleRowSerializer(ApiSerializer):
     """A person's role."""
 
+    left_out = frozenset({"created_by_uuid", "created_by_full_name"})
+
     uuid = HexUUIDField(source="id", read_only=True)
     created = serializers.DateTimeField(read_only=True)
     expiration_time = serializers.DateTimeField(source="expires_at", read_only=True, allow_null=True)
