@@ -241,6 +241,7 @@ class Product:
             "dev-model": lambda: tcp_check("127.0.0.1", self.settings.integer("AGENTMART_DEV_MODEL_PORT")),
             "worker": lambda: file_check(ready),
         }
+        grace = float(self.settings.integer("AGENTMART_SHUTDOWN_GRACE_SECONDS"))
         arguments = _command_line(name)
         if name == "worker":
             ready.unlink(missing_ok=True)
@@ -250,6 +251,7 @@ class Product:
             arguments=arguments,
             environment=environments.for_process(name, self.settings, self.data_dir, self._urls),
             check=checks[name](),
+            stop_seconds=max(30.0, grace + 15.0) if name == "gateway" else 30.0,
         )
 
 

@@ -47,6 +47,8 @@ MODEL = OPENAI + "models/"
 HEALTH_SECONDS = 0.5
 """A health answer is good for so long: it needs no key, so it must cost nothing."""
 HEALTH_TIMEOUT = 2.0
+LAST_SECONDS = 1.0
+"""What calls still get once the server, which stops first, has given them all of the grace."""
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -131,10 +133,10 @@ class Gateway:
         self._writer.start()
         self._serving = True
 
-    async def shutdown(self) -> None:
-        """Let calls end, meter all of them, and close."""
+    async def shutdown(self, grace: float | None = None) -> None:
+        """Let calls end within the grace (the settings' own), meter all of them, and close."""
         self._serving = False
-        await self._runs.drain()
+        await self._runs.drain(self._settings.shutdown_grace if grace is None else grace)
         await self._writer.close(timeout=self._settings.usage_wait)
         await self._grants.close()
         for runtime in self._runtimes.values():
@@ -146,7 +148,7 @@ class Gateway:
         await self.startup()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self.shutdown()
+        await self.shutdown(LAST_SECONDS)
         await send({"type": "lifespan.shutdown.complete"})
 
     # -- one request

@@ -91,6 +91,7 @@ class Run:
         self._done: float | None = None
         self._first: float | None = None
         self._began = False  # an answer has begun to be streamed
+        self._held_up = False  # the reader was slower than the runtime
         self._stops = call.grant.on_disconnect is OnDisconnect.CANCEL
         self._patience: asyncio.Timeout | None = None  # with the runtime that is being asked
         self._task = asyncio.create_task(self._go())
@@ -211,15 +212,16 @@ class Run:
             async with self._patience:
                 result = await self._run_at(upstream, replace(request, timeout_seconds=left))
         except RuntimeFailure as failure:
-            told = left > 0
+            told = left > 0 and not (self._held_up and failure.code == "timeout")
             if told:
                 upstream.failed(failure, request.deployment_id)
             raise
         except TimeoutError:
             if self.caller_left and self._stops:
                 raise _Stopped from None
-            told = True
-            upstream.breaker.bad(monotonic())
+            told = not self._held_up
+            if told:
+                upstream.breaker.bad(monotonic())
             raise RuntimeFailure("timeout", "The runtime did not keep the deadline.") from None
         else:
             told = True
@@ -254,6 +256,7 @@ class Run:
                     self._began = True
                     self._tokens.put(piece.text)
                     if self._tokens.full:
+                        self._held_up = True
                         await self._tokens.room()
         raise RuntimeFailure("crashed", "The agent's answer broke off.")
 
@@ -367,10 +370,10 @@ class Runs:
         ):
             self._writer.delivered(run.call.call_id)
 
-    async def drain(self) -> None:
+    async def drain(self, grace: float) -> None:
         """Wait for the calls under way; those that outlive the grace are stopped, and metered as they are."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._settings.shutdown_grace)
+            await asyncio.wait(self._tasks, timeout=grace)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
