@@ -28,7 +28,7 @@ from typing import Any
 from agentmart.config import database
 from agentmart.config import process_environment as environments
 from agentmart.config.ports import free
-from benchmarks import gateway_stub, gateway_streams
+from benchmarks import gateway_streams, gateway_stub
 
 HERE = Path(__file__).parent
 BENCH = Path(os.environ.get("AGENTMART_BENCH_DIR", ".agentmart/bench")).absolute()

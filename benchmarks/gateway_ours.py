@@ -28,7 +28,7 @@ from agentmart.gateway import app as gateway
 from agentmart.gateway.settings import GatewaySettings, KeySettings
 from agentmart.kit import logs
 
-KEYS = KeySettings(secret="the secret of a benchmark, long enough")  # noqa: S106
+KEYS = KeySettings(secret="the secret of a benchmark, long enough")
 MANY = 1_000_000_000
 LIMITS = Limits(
     requests_per_minute=100_000_000,
@@ -36,7 +36,6 @@ LIMITS = Limits(
     requests_per_month=MANY,
     max_context_tokens=100_000,
 )
-_JSON = ("scopes", "limits", "tweakable", "tweaks")
 
 
 class MemoryMeter:
@@ -122,11 +121,10 @@ async def publish(url: str, grants: list[Grant]) -> None:
     try:
         rows = [asdict(grant) for grant in grants]
         names = list(rows[0])
-        for row, grant in zip(rows, grants, strict=True):
-            row["scopes"] = sorted(grant.scopes)
-            row["state"] = str(grant.state)
-            for name in _JSON:
-                row[name] = msgspec.json.encode(row[name]).decode()
+        for row in rows:
+            for name, value in row.items():
+                if isinstance(value, dict | list | tuple | frozenset):
+                    row[name] = msgspec.json.encode(value).decode()
         await connection.copy_records_to_table(
             "access_grant", records=[tuple(row[name] for name in names) for row in rows], columns=names
         )
@@ -149,7 +147,11 @@ def settings() -> GatewaySettings:
 
 def serve(port: int) -> None:
     """Serve until SIGTERM."""
-    logs.configure("gateway", os.environ.get("BENCH_LOG_LEVEL", "INFO"), stream=open(os.devnull, "w"))  # noqa: SIM115
+    logs.configure(
+        "gateway",
+        os.environ.get("BENCH_LOG_LEVEL", "INFO"),
+        stream=open(os.environ.get("BENCH_LOG", os.devnull), "w"),
+    )  # noqa: SIM115
     options = settings()
     meter = MemoryMeter() if os.environ["BENCH_METER"] == "memory" else None
     gc.collect()

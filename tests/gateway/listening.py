@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import uvicorn
-from tests.gateway.support import World, eventually
+from tests.gateway.support import World
 
 from agentmart.gateway import server
 
@@ -33,25 +32,8 @@ class Served:
 @asynccontextmanager
 async def listening(world: World) -> AsyncIterator[Served]:
     """Let a gateway, which somebody else starts and stops, listen."""
-
-    async def app(scope, receive, send):
-        if scope["type"] == "http":
-            await world.app(scope, receive, send)
-        else:
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-
-    uvicorn_server = uvicorn.Server(server.config(app, "127.0.0.1", 0, shutdown_grace=5))
-    task = asyncio.create_task(uvicorn_server.serve())
-
-    async def started() -> bool:
-        return uvicorn_server.started
-
-    await eventually(started)
-    port = uvicorn_server.servers[0].sockets[0].getsockname()[1]
-    yield Served(world, port)
+    http = server.Server(world.app, shutdown_grace=5)
+    await http.start("127.0.0.1")
+    yield Served(world, http.port)
     world.runtime.release.set()
-    uvicorn_server.should_exit = True
-    await task
+    await http.stop()

@@ -6,7 +6,6 @@ import socket
 import sys
 from pathlib import Path
 
-import uvicorn
 from tests.gateway.support import KEYS, ScriptedRuntime
 
 from agentmart.gateway import server
@@ -21,8 +20,7 @@ def main() -> None:
     app = create_app(settings, runtimes={"scripted": ScriptedRuntime()})
     listening = socket.create_server(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
-    config = server.config(app, "127.0.0.1", 0, shutdown_grace=settings.shutdown_grace)
-    uvicorn.Server(config).run(sockets=[listening])
+    server.serve(app, "127.0.0.1", 0, shutdown_grace=settings.shutdown_grace, listening=listening)
 
 
 if __name__ == "__main__":

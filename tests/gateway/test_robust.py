@@ -47,7 +47,7 @@ from tests.gateway.test_kill import Process
 from agentmart.adapters.runtimes import RunEvent, RunRequest, RunResult, RuntimeFailure, Token
 from agentmart.config.database import DatabaseUrls
 from agentmart.contracts.grants import OnDisconnect
-from agentmart.gateway import runs, server, upstreams
+from agentmart.gateway import connection, runs, upstreams
 from agentmart.gateway.app import create_app
 
 Opened = Callable[..., AbstractAsyncContextManager[World]]
@@ -377,7 +377,7 @@ async def drip(served: Served, data: bytes) -> bytes:
 
 
 async def test_slow_loris_head(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
     answer = await drip(served, b"GET /health HTTP/1.1\r\nX: " + b"x" * 2000)
     assert answer.startswith(b"HTTP/1.1 408 ")
 

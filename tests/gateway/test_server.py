@@ -11,7 +11,7 @@ import pytest
 from tests.gateway.listening import Served
 from tests.gateway.support import INVOKE, eventually
 
-from agentmart.gateway import server
+from agentmart.gateway import connection
 from agentmart.gateway.http import JSON
 
 
@@ -123,13 +123,13 @@ async def test_heads_that_are_refused(served: Served, head: bytes, status: int) 
 
 
 async def test_a_head_that_does_not_come_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
     for beginning in (b"", b"GET /health HTTP/1.1\r\nX-Slow"):
         assert (await served.raw(beginning)).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_slow_answer_is_not_a_slow_head(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
     issued = await served.world.issue()
     body = b'{"input": "hold on"}'
     head = (
@@ -155,7 +155,7 @@ async def test_pipelined_requests_are_answered_in_order(served: Served) -> None:
 
 
 async def test_an_idle_connection_is_not_a_slow_head(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     for _ in range(2):
         writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -8,17 +8,19 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from agentmart.adapters.runtimes import Runtime, build
 from agentmart.contracts.grants import Grant
 from agentmart.gateway import server
+from agentmart.gateway.asgi import AsgiExchange, Receive, Scope, Send
 from agentmart.gateway.database import Database
 from agentmart.gateway.door import BROWSER_PATHS, Door
 from agentmart.gateway.errors import Internal
 from agentmart.gateway.grants import Grants
-from agentmart.gateway.http import CallerLeft, Exchange, Receive, Reply, Scope, Send, json_reply
+from agentmart.gateway.http import CallerLeft, Exchange, Reply, json_reply
 from agentmart.gateway.keys import check_model
 from agentmart.gateway.messages import InvokeDialect
 from agentmart.gateway.metrics import Metrics
@@ -121,7 +123,10 @@ class Gateway:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
+            exchange = AsgiExchange(
+                scope, receive, send, call_id=self.new_call_id(), send_timeout=self.send_timeout
+            )
+            await self.serve(exchange)
 
     # -- start and end
 
@@ -153,9 +158,17 @@ class Gateway:
 
     # -- one request
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call_id = uuid7(self._settings.clock.now())
-        exchange = Exchange(scope, receive, send, call_id=call_id, send_timeout=self._settings.send_timeout)
+    @property
+    def send_timeout(self) -> float:
+        """Return the seconds after which a caller that takes nothing has left."""
+        return self._settings.send_timeout
+
+    def new_call_id(self) -> UUID:
+        """Return the id of a request that has come."""
+        return uuid7(self._settings.clock.now())
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer a request; never raises."""
         request_id_var.set(exchange.request_id)
         try:
             await self._dispatch(exchange)
@@ -296,7 +309,7 @@ async def _is_well(runtime: Runtime) -> bool:
 def create_app(
     settings: GatewaySettings, *, runtimes: dict[str, Runtime] | None = None, meter: Meter | None = None
 ) -> Gateway:
-    """Return the gateway as an ASGI application; it needs its lifespan to be run."""
+    """Return the gateway; it needs `startup`, which an ASGI server's lifespan does too."""
     return Gateway(settings, runtimes=runtimes, meter=meter)
 
 

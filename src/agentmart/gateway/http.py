@@ -1,9 +1,11 @@
-"""One HTTP exchange over ASGI: a bounded request, one answer or one stream, and a caller who may leave."""
+"""One HTTP exchange: a bounded request, one answer or one stream, and a caller who may leave.
+
+What it is carried by is `connection` (our own server) or `asgi` (any other).
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -13,11 +15,6 @@ import msgspec
 
 from agentmart.gateway.errors import body_of
 from agentmart.kit.errors import DomainError
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -79,12 +76,40 @@ class Exchange:
     the caller left; from then on everything written is dropped.
     """
 
+    __slots__ = (
+        "_headers",
+        "_more",
+        "begun",
+        "call_id",
+        "client",
+        "cors_headers",
+        "facts",
+        "gone",
+        "ignored",
+        "limit_headers",
+        "method",
+        "path",
+        "refusal_body",
+        "repeated",
+        "request_id",
+        "status",
+        "streaming",
+    )
+
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, call_id: UUID, send_timeout: float
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        client: str,
+        call_id: UUID,
+        *,
+        more: Sequence[tuple[str, str]] = (),
     ) -> None:
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.client: str = (scope.get("client") or ("", 0))[0]
+        """`headers` are by lower-case name, the first of each; `more` are those after it."""
+        self.method = method
+        self.path = path
+        self.client = client
         self.call_id = call_id
         self.request_id = call_id.hex
         self.begun = monotonic()
@@ -97,14 +122,8 @@ class Exchange:
         self.status = 0
         self.gone = False
         self.streaming = False
-        self._headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            self._headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-        self._raw_headers = scope["headers"]
-        self._receive = receive
-        self._send = send
-        self._send_timeout = send_timeout
-        self._watcher: asyncio.Task[None] | None = None
+        self._headers = headers
+        self._more = more
 
     def header(self, name: str) -> str | None:
         """Return a request header by its lower-case name; of several, the first."""
@@ -112,110 +131,30 @@ class Exchange:
 
     def headers(self, name: str) -> list[str]:
         """Return all values of a request header by its lower-case name, in the order they came."""
-        wanted = name.encode()
-        return [value.decode("latin-1") for key, value in self._raw_headers if key.lower() == wanted]
+        first = self._headers.get(name)
+        return [] if first is None else [first, *(value for key, value in self._more if key == name)]
 
     async def read_body(self, limit: int, timeout: float) -> bytes:
         """Return the body; raises BodyTooLarge, BodyTooSlow or CallerLeft."""
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._read_body(limit)
-        except TimeoutError:
-            raise BodyTooSlow(
-                f"The request's body did not come within {timeout:g} seconds.",
-                headers={"Connection": "close"},
-            ) from None
-
-    async def _read_body(self, limit: int) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        declared = self._headers.get("content-length", "")
-        refuse_at = limit * DISCARD_FACTOR
-        hopeless = declared.isdigit() and int(declared) > refuse_at
-        more = not hopeless
-        while more and size <= refuse_at:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                self.gone = True
-                raise CallerLeft
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size <= limit:
-                chunks.append(chunk)
-            more = message.get("more_body", False)
-        if size > limit or hopeless:
-            raise BodyTooLarge(
-                f"The request's body is larger than {limit} bytes.",
-                extra={"limit": "body_bytes", "value": limit},
-                headers={"Connection": "close"} if more or hopeless else None,
-            )
-        return b"".join(chunks)
+        raise NotImplementedError
 
     def watch(self, left: Callable[[], None]) -> None:
         """Call `left` should the caller leave before the answer is complete; use it once, after the body."""
-        self._watcher = asyncio.create_task(self._watch(left))
-
-    async def _watch(self, left: Callable[[], None]) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.gone = True
-        left()
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Stop watching: after the answer's end servers report every caller as gone."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        """Stop watching."""
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""
-        headers = [("Content-Length", str(len(reply.body)))] if reply.status != 204 else []
-        await self._start(reply.status, reply.content_type, (*headers, *reply.headers))
-        await self._write(reply.body, more=False)
+        raise NotImplementedError
 
     async def refuse(self, error: DomainError) -> None:
         """Send a refusal as the whole answer."""
         self.facts["code"] = error.code
-        await self.reply(
-            Reply(
-                error.status, self.refusal_body(error, self.request_id), headers=tuple(error.headers.items())
-            )
-        )
+        body = self.refusal_body(error, self.request_id)
+        await self.reply(Reply(error.status, body, headers=tuple(error.headers.items())))
 
     async def stream(self, chunk: bytes, *, last: bool = False) -> None:
         """Send a piece of a stream of events; the first begins it and tells every proxy to hold nothing back."""
-        if not self.streaming:
-            self.streaming = True
-            await self._start(200, EVENT_STREAM, (("X-Accel-Buffering", "no"),))
-        await self._write(chunk, more=not last)
-
-    async def _start(self, status: int, content_type: str, headers: Iterable[tuple[str, str]]) -> None:
-        self.status = status
-        every = [
-            ("Content-Type", content_type),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("X-Request-Id", self.request_id),
-            *self.limit_headers,
-            *self.cors_headers,
-            *((("Idempotent-Replayed", "true"),) if self.repeated else ()),
-            *((("Warning", f'299 agentmart "Ignored: {" ".join(self.ignored)}"'),) if self.ignored else ()),
-            *headers,
-        ]
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in every]
-        await self._deliver({"type": "http.response.start", "status": status, "headers": raw})
-
-    async def _write(self, chunk: bytes, *, more: bool) -> None:
-        if not more and len(chunk) > BUFFERED:
-            # The end follows alone: it waits until the server's buffer has gone out, so "sent" means sent.
-            await self._write(chunk, more=True)
-            chunk = b""
-        await self._deliver({"type": "http.response.body", "body": chunk, "more_body": more})
-
-    async def _deliver(self, message: Message) -> None:
-        if self.gone:
-            return
-        try:
-            async with asyncio.timeout(self._send_timeout):
-                await self._send(message)
-        except (TimeoutError, OSError):
-            self.gone = True
+        raise NotImplementedError

@@ -1,142 +1,165 @@
-"""The HTTP server: uvicorn on uvloop and httptools, with bounds on what a client may send before it is served."""
+"""The HTTP server: takes connections in, ends what takes too long, drains at the end. docs/decisions/0017 says why
+it is one of our own."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import gc
+import logging
+import signal
+import socket
+from typing import Protocol
+from uuid import UUID
 
-import msgspec
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import uvloop
 
-from agentmart.kit.ids import new_id
+from agentmart.gateway.connection import Connection, HttpExchange
+from agentmart.gateway.http import Exchange
 
-MAX_HEAD_BYTES = 32 * 1024
-MAX_HEADERS = 100
-HEAD_SECONDS = 15.0
-KEEP_ALIVE_SECONDS = 75
+logger = logging.getLogger("agentmart.gateway")
 
-_MESSAGES = {
-    400: ("bad_request", "The request is not valid HTTP."),
-    408: ("request_timeout", "The request did not come in time."),
-    431: ("headers_too_large", "The request's line and headers are too large."),
-}
-
-
-class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, plus: a request's head is bounded in bytes, fields and time, and every refusal is JSON."""
-
-    _reason = 400
-    _in_head = True
-    _head_bytes = 0  # of the head under way, whole reads without its end
-    _heads = 0  # complete ones
-    _timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a request's head."""
-        super().connection_made(transport)
-        self._start_timer()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
-        self._stop_timer()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Feed the parser; refuse a head that goes on and on (the parser keeps an unfinished line to itself)."""
-        heads = self._heads
-        expected = self._in_head
-        if expected:
-            self._start_timer()
-        super().data_received(data)
-        if expected and heads == self._heads and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431)
-
-    def on_url(self, url: bytes) -> None:
-        """Count the request line."""
-        super().on_url(url)
-        self._check_head()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        super().on_header(name, value)
-        self._check_head()
-
-    def on_headers_complete(self) -> None:
-        """Leave the rest to the application: it bounds the body."""
-        self._in_head = False
-        self._head_bytes = 0
-        self._heads += 1
-        self._stop_timer()
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """Expect the next head."""
-        self._in_head = True
-        super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what the parser, or a bound of ours, refused."""
-        self._refuse(self._reason)
-
-    def _check_head(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
-            self._reason = 431
-            raise ValueError("head too large")  # the parser stops, and send_400_response answers
-
-    def _start_timer(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(HEAD_SECONDS, self._head_too_slow)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _head_too_slow(self) -> None:
-        self._timer = None
-        if self.cycle is None or self.cycle.response_complete:  # else an earlier answer is still under way
-            self._refuse(408)
-
-    def _refuse(self, status: int) -> None:
-        if self.transport.is_closing():
-            return
-        code, detail = _MESSAGES[status]
-        request_id = new_id().hex
-        body = msgspec.json.encode({"detail": detail, "code": code, "request_id": request_id})
-        head = (
-            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(STATUS_LINE[status] + head.encode() + body)
-        self.transport.close()
+BACKLOG = 2048
+MAX_CONNECTIONS = 20_000
+TICK_SECONDS = 0.1
+YOUNG_OBJECTS = 20_000
 
 
-def config(app: Any, host: str, port: int, *, shutdown_grace: float) -> uvicorn.Config:
-    """Return how uvicorn serves the gateway."""
-    return uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http=BoundedProtocol,
-        ws="none",
-        interface="asgi3",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-        reset_contextvars=True,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=max(1, round(shutdown_grace)),
-    )
+class Application(Protocol):
+    """What is served."""
+
+    @property
+    def send_timeout(self) -> float:
+        """Seconds after which a client that takes nothing has left."""
+
+    def new_call_id(self) -> UUID:
+        """Return the id of a request that has come."""
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Answer a request; never raises."""
+
+    async def startup(self) -> None:
+        """Prepare to serve."""
+
+    async def shutdown(self) -> None:
+        """End what is under way."""
 
 
-def serve(app: Any, host: str, port: int, *, shutdown_grace: float) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    uvicorn.Server(config(app, host, port, shutdown_grace=shutdown_grace)).run()
+class Server:
+    """Serves an application that was started; `start` and `stop` leave starting and ending it to others."""
+
+    def __init__(
+        self, app: Application, *, shutdown_grace: float, max_connections: int = MAX_CONNECTIONS
+    ) -> None:
+        self.draining = False
+        self.send_timeout = app.send_timeout
+        self.loop = asyncio.get_running_loop()
+        self.new_call_id = app.new_call_id
+        self._app = app
+        self._grace = shutdown_grace
+        self._max_connections = max_connections
+        self._connections: set[Connection] = set()
+        self._running: dict[HttpExchange, asyncio.Task[None]] = {}
+        self._listening: asyncio.Server | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._quiet = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._listening is not None
+        return int(self._listening.sockets[0].getsockname()[1])
+
+    async def start(self, host: str = "", port: int = 0, *, listening: socket.socket | None = None) -> None:
+        """Listen, on a socket that is bound already or on an address; raises OSError."""
+        if listening is not None:
+            self._listening = await self.loop.create_server(self._connect, sock=listening, backlog=BACKLOG)
+        else:
+            self._listening = await self.loop.create_server(self._connect, host, port, backlog=BACKLOG)
+        self._tick()
+
+    async def stop(self) -> None:
+        """Listen no more, let the requests under way be answered within the grace, hang up."""
+        self.draining = True
+        if self._listening is not None:
+            self._listening.close()
+        for connection in tuple(self._connections):
+            connection.shut()
+        self._quiet.clear()
+        if self._connections or self._running:
+            try:
+                async with asyncio.timeout(self._grace):
+                    await self._quiet.wait()
+            except TimeoutError:
+                logger.warning("requests_outlived_the_grace", extra={"requests": len(self._running)})
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for connection in tuple(self._connections):
+            connection.hang_up()
+
+    # -- for connections
+
+    def opened(self, connection: Connection) -> bool:
+        """Take a connection in; False where there are too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= self._max_connections
+
+    def closed(self, connection: Connection) -> None:
+        """Let a connection go."""
+        self._connections.discard(connection)
+        self._check_quiet()
+
+    def begin(self, exchange: HttpExchange) -> None:
+        """Have a request answered."""
+        self._running[exchange] = self.loop.create_task(self._serve(exchange))
+
+    # -- inside
+
+    def _connect(self) -> Connection:
+        return Connection(self)
+
+    async def _serve(self, exchange: HttpExchange) -> None:
+        try:
+            await self._app.serve(exchange)
+        finally:
+            del self._running[exchange]
+            exchange.connection.answered(exchange)
+            if self.draining:
+                self._check_quiet()
+
+    def _check_quiet(self) -> None:
+        if self.draining and not self._connections and not self._running:
+            self._quiet.set()
+
+    def _tick(self) -> None:
+        now = self.loop.time()
+        for connection in tuple(self._connections):
+            connection.tick(now)
+        self._ticker = self.loop.call_later(TICK_SECONDS, self._tick)
+
+
+async def _serve(
+    app: Application, host: str, port: int, shutdown_grace: float, listening: socket.socket | None
+) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    server = Server(app, shutdown_grace=shutdown_grace)
+    await app.startup()
+    try:
+        await server.start(host, port, listening=listening)
+        logger.info("gateway_listens", extra={"host": host, "port": server.port})
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS, 20, 50)
+        await stopped.wait()
+        await server.stop()
+    finally:
+        await app.shutdown()
+
+
+def serve(
+    app: Application, host: str, port: int, *, shutdown_grace: float, listening: socket.socket | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests under way be answered; raises OSError for a taken port."""
+    uvloop.run(_serve(app, host, port, shutdown_grace, listening))

@@ -1,0 +1,674 @@
+"""One client's connection: HTTP/1.1 by httptools, one answer after the other in the order of the requests.
+
+What a client may send before it is served is bounded in bytes, fields and time; every refusal is JSON. While an
+answer is under way at most one read of further requests is taken in, then the client is held back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+from urllib.parse import unquote
+from uuid import UUID
+
+import httptools
+import msgspec
+
+from agentmart.gateway.http import (
+    BUFFERED,
+    DISCARD_FACTOR,
+    BodyTooLarge,
+    BodyTooSlow,
+    CallerLeft,
+    Exchange,
+    Reply,
+)
+from agentmart.kit.errors import DomainError
+from agentmart.kit.ids import new_id
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+MAX_WAITING = 64
+"""Requests that wait behind an answer; what is sent beyond them is not read."""
+MAX_DISCARDED = 8 * 1024 * 1024
+"""Bytes of a body that nobody wants any more, read so that the client gets to read its answer."""
+HEAD_SECONDS = 15.0
+KEEP_ALIVE_SECONDS = 75.0
+DISCARD_SECONDS = 30.0
+LINGER_SECONDS = 2.0
+
+_STATUS = {
+    200: "OK",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    417: "Expectation Failed",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
+}
+_MESSAGES = {
+    400: ("bad_request", "The request is not valid HTTP."),
+    408: ("request_timeout", "The request did not come in time."),
+    417: ("expectation_failed", "The only expectation that is met is 100-continue."),
+    431: ("headers_too_large", "The request's line and headers are too large."),
+    503: ("unavailable", "The service has too many connections now. Try again shortly."),
+    505: ("http_version_not_supported", "Speak HTTP/1.0 or HTTP/1.1."),
+}
+_NAMES: dict[bytes, str] = {}  # header names seen lately, in lower case
+_MAX_NAMES = 1000
+
+
+class BadBody(DomainError):
+    """The request's body is not valid HTTP."""
+
+    code = "bad_request"
+    status = 400
+
+
+class Host(Protocol):
+    """What a connection asks of its server."""
+
+    draining: bool
+    send_timeout: float
+    loop: asyncio.AbstractEventLoop
+
+    def new_call_id(self) -> UUID:
+        """Return the id of a request that has come."""
+
+    def begin(self, exchange: HttpExchange) -> None:
+        """Have a request answered; its connection's `answered` is called at the end."""
+
+    def opened(self, connection: Connection) -> bool:
+        """Take a connection in; False where there are too many."""
+
+    def closed(self, connection: Connection) -> None:
+        """Let a connection go."""
+
+
+class HttpExchange(Exchange):
+    """A request that came over a Connection."""
+
+    __slots__ = (
+        "_body",
+        "_broken",
+        "_chunked",
+        "_expects",
+        "_left",
+        "_limit",
+        "_size",
+        "_waiter",
+        "complete",
+        "connection",
+        "declared",
+        "keep",
+        "minor",
+    )
+
+    def __init__(
+        self,
+        connection: Connection,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        more: Sequence[tuple[str, str]],
+    ) -> None:
+        super().__init__(method, path, headers, connection.client, connection.host.new_call_id(), more=more)
+        self.keep = True  # another request may follow
+        self.minor = 1  # of HTTP/1.x
+        self.complete = False  # all of the body has come
+        self.declared = headers.get("content-length", "")
+        self.connection = connection
+        self._body: list[bytes] = []
+        self._size = 0
+        self._limit = 0  # once the body is being read: what is kept of it
+        self._broken = False
+        self._expects = False
+        self._chunked = False  # the answer is
+        self._waiter: asyncio.Future[None] | None = None
+        self._left: Callable[[], None] | None = None
+
+    # -- for the connection
+
+    def expect(self) -> None:
+        """Note that the client waits to be told to send its body."""
+        self._expects = True
+
+    def feed(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        self._size += len(piece)
+        if self.status:
+            if self._size > MAX_DISCARDED:
+                self.connection.hang_up()
+        elif self._limit and self._size > self._limit:
+            self._body.clear()
+            self._wake()
+        else:
+            self._body.append(piece)
+            if not self._limit and self._size > BUFFERED:
+                self.connection.hold()  # nobody has asked for it yet
+
+    def end(self) -> None:
+        """Note that all of the body has come."""
+        self.complete = True
+        self._wake()
+
+    def broke(self) -> None:
+        """Note that the body is no HTTP."""
+        self._broken = True
+        self.keep = False
+        self._wake()
+
+    def lost(self) -> None:
+        """Note that the client has left."""
+        self.gone = True
+        self._wake()
+        if self._left is not None:
+            self._left()
+            self._left = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            _finish(self._waiter)
+
+    # -- the request
+
+    async def read_body(self, limit: int, timeout: float) -> bytes:
+        """Return the body; raises BodyTooLarge, BodyTooSlow, BadBody or CallerLeft."""
+        self._limit = limit
+        if not self.complete:
+            await self._read(limit, timeout)
+        if self._size > limit:
+            raise self._too_large(limit)
+        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+
+    async def _read(self, limit: int, timeout: float) -> None:
+        hopeless = limit * DISCARD_FACTOR
+        if self.declared.isdigit() and int(self.declared) > hopeless:
+            raise self._too_large(limit)
+        if self._expects:
+            self._expects = False
+            self.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.connection.go_on()
+        deadline = self.connection.loop.time() + timeout
+        while not self.complete and self._size <= hopeless:
+            if self.gone:
+                raise CallerLeft
+            if self._broken:
+                raise BadBody("The request's body is not valid HTTP.")
+            if not await self._more(deadline):
+                self.keep = False
+                raise BodyTooSlow(f"The request's body did not come within {timeout:g} seconds.")
+
+    async def _more(self, deadline: float) -> bool:
+        loop = self.connection.loop
+        self._waiter = loop.create_future()
+        timer = loop.call_at(deadline, self._wake)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            timer.cancel()
+        return loop.time() < deadline or self.complete
+
+    def _too_large(self, limit: int) -> BodyTooLarge:
+        if not self.complete:
+            self.keep = False
+        return BodyTooLarge(
+            f"The request's body is larger than {limit} bytes.",
+            extra={"limit": "body_bytes", "value": limit},
+        )
+
+    def watch(self, left: Callable[[], None]) -> None:
+        """Call `left` should the client leave before the answer is complete."""
+        if self.gone:
+            left()
+        else:
+            self._left = left
+
+    def close(self) -> None:
+        """Nobody is to be told any more."""
+        self._left = None
+
+    # -- the answer
+
+    async def reply(self, reply: Reply) -> None:
+        """Send a whole answer."""
+        body = reply.body
+        empty = reply.status == 204
+        length = "" if empty else f"content-length: {len(body)}\r\n"
+        head = self._head(reply.status, reply.content_type, reply.headers, length)
+        self.status = reply.status
+        if self.gone:
+            return
+        connection = self.connection
+        connection.write(head if empty or self.method == "HEAD" else head + body)
+        if connection.held:
+            await self._sent()
+
+    async def stream(self, chunk: bytes, *, last: bool = False) -> None:
+        """Send a piece of a stream of events; the first begins it and tells every proxy to hold nothing back."""
+        data = b""
+        if not self.streaming:
+            self.streaming = True
+            self.status = 200
+            self._chunked = self.minor > 0
+            if not self._chunked:
+                self.keep = False
+            framing = "transfer-encoding: chunked\r\n" if self._chunked else ""
+            data = self._head(200, "text/event-stream", (("X-Accel-Buffering", "no"),), framing)
+        if self.gone:
+            return
+        if self.method != "HEAD":
+            if not self._chunked:
+                data += chunk
+            elif chunk:
+                data += b"%x\r\n%b\r\n" % (len(chunk), chunk)
+            if last and self._chunked:
+                data += b"0\r\n\r\n"
+        connection = self.connection
+        if data:
+            connection.write(data)
+        if connection.held:
+            await self._sent()
+
+    async def _sent(self) -> None:
+        """Wait until the client has taken most of it; one that takes nothing for long has left."""
+        if not await self.connection.drained():
+            self.gone = True
+            self.connection.hang_up()
+
+    def _head(self, status: int, content_type: str, headers: Any, framing: str) -> bytes:
+        if not self.complete and self._expects:
+            self.keep = False  # the body will not come, or it will: the next request cannot be told from it
+        lines = [
+            f"HTTP/1.1 {status} {_STATUS.get(status, '')}\r\ncontent-type: {content_type}\r\n"
+            f"cache-control: no-store\r\nx-content-type-options: nosniff\r\nx-request-id: {self.request_id}\r\n"
+        ]
+        for name, value in (*self.limit_headers, *self.cors_headers):
+            lines.append(f"{name.lower()}: {_line(value)}\r\n")
+        if self.repeated:
+            lines.append("idempotent-replayed: true\r\n")
+        if self.ignored:
+            lines.append(f'warning: 299 agentmart "Ignored: {_line(" ".join(self.ignored))}"\r\n')
+        for name, value in headers:
+            if name == "Connection":
+                self.keep = False
+            else:
+                lines.append(f"{name.lower()}: {_line(value)}\r\n")
+        if not self.keep or self.connection.host.draining:
+            lines.append("connection: close\r\n")
+        elif self.minor == 0:
+            lines.append("connection: keep-alive\r\n")
+        return ("".join(lines) + framing + "\r\n").encode("latin-1", "replace")
+
+
+def _line(value: str) -> str:
+    """Return a header's value without line ends: nothing that a value holds may begin another header."""
+    if "\n" in value or "\r" in value:
+        return value.replace("\r", " ").replace("\n", " ")
+    return value
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests and has them answered, one after the other."""
+
+    __slots__ = (
+        "_active",
+        "_deaf",
+        "_fields",
+        "_head_bytes",
+        "_headers",
+        "_in_head",
+        "_more",
+        "_parser",
+        "_paused",
+        "_reading",
+        "_reason",
+        "_refusal",
+        "_room",
+        "_size",
+        "_transport",
+        "_url",
+        "_used",
+        "_waiting",
+        "client",
+        "deadline",
+        "held",
+        "host",
+        "loop",
+    )
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.loop = host.loop
+        self.client = ""
+        self.deadline = 0.0  # when the server ends what is waited for; 0 while a request is being answered
+        self.held = False  # the client does not take what is written
+        self._transport: Any = None
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._active: HttpExchange | None = None  # being answered
+        self._reading: HttpExchange | None = None  # its body is coming, wanted or not
+        self._waiting: deque[HttpExchange] = deque()  # behind the one being answered
+        self._refusal = 0  # the status with which to end, once it is its turn
+        self._reason = 400  # the status of what the parser is told to stop at
+        self._deaf = False  # whatever comes is ignored
+        self._paused = False
+        self._used = False
+        self._room: asyncio.Future[None] | None = None
+        self._head_bytes = 0  # of the head under way, whole reads without its end
+        self._in_head = True
+        self._new_head()
+
+    # -- for asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a request's head."""
+        self._transport = transport
+        self._transport.set_write_buffer_limits(high=BUFFERED)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.client = str(peer[0])
+        self.deadline = self.loop.time() + HEAD_SECONDS
+        if not self.host.opened(self):
+            self._stop_at(503)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever answers; what has not begun is not begun any more."""
+        self.deadline = 0.0
+        self._deaf = True
+        self._waiting.clear()
+        active, self._reading = self._active, None
+        if active is not None:
+            active.lost()
+        self.resume_writing()
+        self.host.closed(self)
+
+    def pause_writing(self) -> None:
+        """Hold back whoever writes."""
+        self.held = True
+
+    def resume_writing(self) -> None:
+        """Let them go on."""
+        self.held = False
+        if self._room is not None:
+            _finish(self._room)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser."""
+        if self._deaf:
+            return
+        if self._in_head:
+            if not self._head_bytes and self._active is None:
+                self.deadline = self.loop.time() + HEAD_SECONDS
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._ignore_upgrade()
+        except httptools.HttpParserError:
+            self._stop_at(self._reason)
+        else:
+            # the parser keeps an unfinished line to itself: refuse a head that goes on and on
+            if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+                self._stop_at(431)
+
+    # -- for the parser, which stops at an exception
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request line."""
+        self._url += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; of several with one name, the first. Trailers are counted, not kept."""
+        self._fields += 1
+        self._count(len(name) + len(value))
+        if self._in_head:
+            known = _NAMES.get(name) or _remember(name)
+            if known not in self._headers:
+                self._headers[known] = value.decode("latin-1")
+            elif known == "host":
+                self._reason = 400
+                raise ValueError("two hosts")
+            else:
+                self._more.append((known, value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        """Have the request answered, or put it behind those before it."""
+        self._in_head = False
+        self._head_bytes = 0
+        exchange = self._new_exchange()
+        self._reading = exchange
+        if self._active is None:
+            self._begin(exchange)
+        else:
+            self._waiting.append(exchange)
+            if len(self._waiting) >= MAX_WAITING:
+                exchange.keep = False
+                self._deaf = True
+            self.hold()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass on a piece of the body."""
+        if self._reading is not None:
+            self._reading.feed(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next head."""
+        exchange, self._reading = self._reading, None
+        self._in_head = True
+        self._new_head()
+        if exchange is not None:
+            exchange.end()
+        if self._active is None:  # an answered one, of which the rest was not wanted
+            self.deadline = self.loop.time() + KEEP_ALIVE_SECONDS
+
+    # -- for the exchange
+
+    def write(self, data: bytes) -> None:
+        """Write; the transport keeps what the client does not take."""
+        self._transport.write(data)
+
+    async def drained(self) -> bool:
+        """Return once the client has taken most of what was written; False where it takes nothing for long."""
+        deadline = self.loop.time() + self.host.send_timeout
+        while self.held:
+            room = self._room = self.loop.create_future()
+            timer = self.loop.call_at(deadline, _finish, room)
+            try:
+                await room
+            finally:
+                timer.cancel()
+                self._room = None
+            if self.held and self.loop.time() >= deadline:
+                return False
+        return True
+
+    def hold(self) -> None:
+        """Read no more for now."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read on."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def hang_up(self) -> None:
+        """Close at once; what was not sent is lost."""
+        self._transport.abort()
+
+    # -- for the server
+
+    def answered(self, exchange: HttpExchange) -> None:
+        """Go on with the next request, or close."""
+        self._active = None
+        if self._transport.is_closing():
+            return
+        if not exchange.status or not exchange.keep or self.host.draining:
+            self._close(unread=not exchange.complete or bool(self._waiting) or self._paused)
+        elif not exchange.complete:  # its body comes, though nobody wants it
+            self.deadline = self.loop.time() + DISCARD_SECONDS
+            self.go_on()
+        elif self._waiting:
+            self._begin(self._waiting.popleft())
+        elif self._refusal:
+            self._refuse()
+        else:
+            begun = self._head_bytes or self._url
+            self.deadline = self.loop.time() + (HEAD_SECONDS if begun else KEEP_ALIVE_SECONDS)
+            if self._paused:
+                self.go_on()
+
+    def tick(self, now: float) -> None:
+        """End what was waited for too long."""
+        if not self.deadline or now < self.deadline:
+            return
+        if self._deaf or self._reading is not None:
+            self.hang_up()
+        elif self._head_bytes or self._url or not self._used:
+            self._stop_at(408)
+        else:
+            self._close(unread=False)
+
+    def shut(self) -> None:
+        """Close if nothing is under way; else `answered` does once it is."""
+        if self._active is None and not self._transport.is_closing() and not self._deaf:
+            self._close(unread=False)
+
+    # -- inside
+
+    def _new_head(self) -> None:
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._more: list[tuple[str, str]] = []
+        self._size = 0
+        self._fields = 0
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > MAX_HEAD_BYTES or self._fields > MAX_HEADERS:
+            self._reason = 431
+            raise ValueError("head too large")
+
+    def _new_exchange(self) -> HttpExchange:
+        """Return the request of a head; raises ValueError, with `_reason` set, for one that cannot be served."""
+        parser, headers = self._parser, self._headers
+        version = parser.get_http_version()
+        self._reason = 505
+        if version not in ("1.1", "1.0"):
+            raise ValueError("version")
+        self._reason = 400
+        if version == "1.1" and "host" not in headers:
+            raise ValueError("no host")
+        method = parser.get_method().decode("ascii")
+        exchange = HttpExchange(self, method, path_of(self._url), headers, self._more)
+        exchange.keep = parser.should_keep_alive()
+        if version == "1.0":
+            exchange.minor = 0
+        elif "expect" in headers:
+            if headers["expect"].strip().lower() != "100-continue":
+                self._reason = 417
+                raise ValueError("expectation")
+            exchange.expect()
+        return exchange
+
+    def _begin(self, exchange: HttpExchange) -> None:
+        self._active = exchange
+        self._used = True
+        self.deadline = 0.0
+        self.host.begin(exchange)
+
+    def _ignore_upgrade(self) -> None:
+        """Serve a request that asks for another protocol as what it is; nothing can follow it."""
+        self._deaf = True
+        exchange, self._reading = self._reading, None
+        if exchange is not None:
+            exchange.end()
+        last = self._waiting[-1] if self._waiting else self._active
+        if last is not None:
+            last.keep = False
+
+    def _stop_at(self, status: int) -> None:
+        """Read no more. What is under way is answered first; a request whose body broke off answers for itself."""
+        self._deaf = True
+        broken, self._reading = self._reading, None
+        if broken is not None and not broken.status:
+            broken.broke()
+        elif self._active is not None or self._waiting:
+            self._refusal = status
+        else:
+            self._refusal = status
+            self._refuse()
+
+    def _refuse(self) -> None:
+        if self._transport.is_closing():
+            return
+        status = self._refusal
+        code, detail = _MESSAGES[status]
+        request_id = new_id().hex
+        body = msgspec.json.encode({"detail": detail, "code": code, "request_id": request_id})
+        head = (
+            f"HTTP/1.1 {status} {_STATUS[status]}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\ncache-control: no-store\r\nx-request-id: {request_id}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self._transport.write(head.encode() + body)
+        self._close(unread=True)
+
+    def _close(self, *, unread: bool) -> None:
+        """Close once everything is sent. Bytes that nobody read are read on for a while: closing on them would tear
+        the answer from the client's hands."""
+        self._deaf = True
+        self._waiting.clear()
+        patience = self.host.send_timeout if self._transport.get_write_buffer_size() else LINGER_SECONDS
+        self.deadline = self.loop.time() + patience
+        if unread and self._transport.can_write_eof():
+            self.go_on()
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+
+def path_of(url: bytes) -> str:
+    """Return the decoded path of a request's target; raises ValueError for one that is none."""
+    if url[:1] == b"/" and b"?" not in url and b"%" not in url and b"#" not in url:
+        return url.decode("ascii")
+    if url == b"*":
+        return "*"
+    try:
+        path = httptools.parse_url(url).path
+    except httptools.HttpParserInvalidURLError:
+        raise ValueError("target") from None
+    return unquote((path or b"/").decode("ascii"))
+
+
+def _finish(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+def _remember(name: bytes) -> str:
+    known = name.decode("latin-1").lower()
+    if len(_NAMES) >= _MAX_NAMES:
+        _NAMES.clear()
+    _NAMES[name] = known
+    return known
