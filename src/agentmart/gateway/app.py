@@ -37,7 +37,7 @@ from agentmart.gateway.writer import Meter, UsageWriter
 from agentmart.kit import tokens
 from agentmart.kit.errors import DomainError, NotFound
 from agentmart.kit.ids import uuid7
-from agentmart.kit.logs import request_id_var
+from agentmart.kit.logs import QuickLines, request_id_var
 
 __all__ = ["Gateway", "create_app", "run", "settings_from_environment"]
 
@@ -51,6 +51,8 @@ HEALTH_SECONDS = 0.5
 HEALTH_TIMEOUT = 2.0
 LAST_SECONDS = 1.0
 """What calls still get once the server, which stops first, has given them all of the grace."""
+LOG_SECONDS = 0.05
+"""Lines of calls are written together so often."""
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -102,6 +104,8 @@ class Gateway:
             "grants_heard", "Whether changes of keys are heard.", lambda: self._grants.trusted
         )
         self._serving = False
+        self._lines = QuickLines(logger)
+        self._flush: asyncio.TimerHandle | None = None
         self._health: tuple[float, dict[str, bool]] = (0.0, {})
         self._health_turn = asyncio.Lock()
         invoke, chat, responses = InvokeDialect(), ChatDialect(), ResponsesDialect()
@@ -147,6 +151,9 @@ class Gateway:
         for runtime in self._runtimes.values():
             await runtime.close()
         await self._database.close()
+        if self._flush is not None:
+            self._flush.cancel()
+        self._flush_log()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -269,17 +276,21 @@ class Gateway:
 
     def _log(self, exchange: Exchange) -> None:
         """Write one line per call; health checks are not worth one."""
-        if exchange.method == "GET" and exchange.status == 200:
+        if (exchange.method == "GET" and exchange.status == 200) or not logger.isEnabledFor(logging.INFO):
             return
-        logger.info(
-            "call",
-            extra={
-                "status": exchange.status,
-                "caller_left": exchange.gone,
-                "duration_ms": round((monotonic() - exchange.begun) * 1000, 1),
-                **exchange.facts,
-            },
-        )
+        fields = {
+            "status": exchange.status,
+            "caller_left": exchange.gone,
+            "duration_ms": round((monotonic() - exchange.begun) * 1000, 1),
+        }
+        fields.update(exchange.facts)
+        self._lines.add("call", fields, request_id=exchange.request_id)
+        if self._lines and self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(LOG_SECONDS, self._flush_log)
+
+    def _flush_log(self) -> None:
+        self._flush = None
+        self._lines.flush()
 
 
 def openai_refusal(error: DomainError, request_id: str) -> bytes:

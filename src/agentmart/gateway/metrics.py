@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 from time import monotonic
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
-    Counter,
     Gauge,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from agentmart.gateway.http import Exchange, Reply
 from agentmart.kit.errors import NotFound
@@ -23,6 +26,64 @@ from agentmart.kit.errors import NotFound
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 PROXIED = ("x-forwarded-for", "forwarded", "x-real-ip")
+
+
+class Times:
+    """How many took how long."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return the cumulative counts by upper bound, as Prometheus has them."""
+        bounds = [*map(str, SECONDS), "+Inf"]
+        return list(zip(bounds, accumulate(map(float, self.counts)), strict=True))
+
+
+class Tallies(Collector):
+    """What is counted of every answer: plain numbers, which become metrics when somebody asks for them."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[tuple[int, str]] = Counter()
+        self.seconds = {False: Times(), True: Times()}
+        self.run_seconds = Times()
+        self.tokens: Counter[str] = Counter()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics."""
+        answers = CounterMetricFamily(
+            "agentmart_gateway_answers",
+            "Answers by status and code; the code is ok, or the refusal's or failure's.",
+            labels=("status", "code"),
+        )
+        for (status, code), count in self.answers.items():
+            answers.add_metric((str(status), code), count)
+        yield answers
+        seconds = HistogramMetricFamily(
+            "agentmart_gateway_answer_seconds",
+            "From the request's head to the answer's last byte.",
+            labels=("stream",),
+        )
+        for stream, times in self.seconds.items():
+            seconds.add_metric(("yes" if stream else "no",), times.buckets(), times.total)
+        yield seconds
+        runs = HistogramMetricFamily(
+            "agentmart_gateway_run_seconds", "Of that, from the start of a call to the end of its run."
+        )
+        runs.add_metric((), self.run_seconds.buckets(), self.run_seconds.total)
+        yield runs
+        tokens = CounterMetricFamily("agentmart_gateway_tokens", "Tokens metered.", labels=("direction",))
+        for direction, count in self.tokens.items():
+            tokens.add_metric((direction,), count)
+        yield tokens
 
 
 class Metrics:
@@ -34,28 +95,8 @@ class Metrics:
         self._of_runtimes: dict[str, Gauge] = {}
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        self._answers = Counter(
-            "agentmart_gateway_answers",
-            "Answers by status and code; the code is ok, or the refusal's or failure's.",
-            ("status", "code"),
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "agentmart_gateway_answer_seconds",
-            "From the request's head to the answer's last byte.",
-            ("stream",),
-            buckets=SECONDS,
-            registry=self._registry,
-        )
-        self._run_seconds = Histogram(
-            "agentmart_gateway_run_seconds",
-            "Of that, from the start of a call to the end of its run.",
-            buckets=SECONDS,
-            registry=self._registry,
-        )
-        self._tokens = Counter(
-            "agentmart_gateway_tokens", "Tokens metered.", ("direction",), registry=self._registry
-        )
+        self._tallies = Tallies()
+        self._registry.register(self._tallies)
 
     def watch(self, name: str, told: str, value: Callable[[], float]) -> None:
         """Show a value that is read when asked for."""
@@ -71,17 +112,19 @@ class Metrics:
 
     def observe(self, exchange: Exchange) -> None:
         """Count one finished exchange."""
-        code = str(exchange.facts.get("code") or ("ok" if exchange.status else "caller_left"))
-        self._answers.labels(str(exchange.status), code).inc()
-        if "stream" not in exchange.facts:
+        facts, tallies = exchange.facts, self._tallies
+        tallies.answers[
+            exchange.status, facts.get("code") or ("ok" if exchange.status else "caller_left")
+        ] += 1
+        stream = facts.get("stream")
+        if stream is None:
             return
-        self._seconds.labels("yes" if exchange.facts["stream"] else "no").observe(
-            monotonic() - exchange.begun
-        )
-        if "run_ms" in exchange.facts:
-            self._run_seconds.observe(exchange.facts["run_ms"] / 1000)
-            self._tokens.labels("input").inc(exchange.facts["input_tokens"])
-            self._tokens.labels("output").inc(exchange.facts["output_tokens"])
+        tallies.seconds[stream].add(monotonic() - exchange.begun)
+        run_ms = facts.get("run_ms")
+        if run_ms is not None:
+            tallies.run_seconds.add(run_ms / 1000)
+            tallies.tokens["input"] += facts["input_tokens"]
+            tallies.tokens["output"] += facts["output_tokens"]
 
     async def answer(self, exchange: Exchange) -> None:
         """Serve `GET /metrics`: to callers with the token; without one configured, to this machine alone.

@@ -99,9 +99,7 @@ def delete_category(category: Category, *, actor: Actor, now: datetime) -> None:
 
 
 @transaction.atomic
-def register_provider(
-    customer: Customer, *, actor: Actor, now: datetime, **details: Any
-) -> ServiceProvider:
+def register_provider(customer: Customer, *, actor: Actor, now: datetime, **details: Any) -> ServiceProvider:
     """Make a customer a service provider; returns the existing row where it is one already."""
     provider, created = ServiceProvider.objects.get_or_create(
         customer=customer,
