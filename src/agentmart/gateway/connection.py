@@ -7,6 +7,7 @@ answer is under way at most one read of further requests is taken in, then the c
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -27,6 +28,8 @@ from agentmart.gateway.http import (
 )
 from agentmart.kit.errors import DomainError
 from agentmart.kit.ids import new_id
+
+logger = logging.getLogger("agentmart.gateway")
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
@@ -421,7 +424,9 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._ignore_upgrade()
-        except httptools.HttpParserError:
+        except httptools.HttpParserError as error:
+            if isinstance(error, httptools.HttpParserCallbackError) and not _refused(error):
+                logger.error("request_parser_broke", exc_info=error)
             self._stop_at(self._reason)
         else:
             # the parser keeps an unfinished line to itself: refuse a head that goes on and on
@@ -659,6 +664,11 @@ def path_of(url: bytes) -> str:
     except httptools.HttpParserInvalidURLError:
         raise ValueError("target") from None
     return unquote((path or b"/").decode("ascii"))
+
+
+def _refused(error: BaseException) -> bool:
+    """Return whether a callback stopped the parser by a refusal of ours."""
+    return isinstance(error.__cause__ or error.__context__, ValueError)
 
 
 def _finish(waiting: asyncio.Future[None]) -> None:

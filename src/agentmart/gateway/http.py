@@ -78,7 +78,7 @@ class Exchange:
 
     __slots__ = (
         "_headers",
-        "_more",
+        "_again",
         "begun",
         "call_id",
         "client",
@@ -123,7 +123,7 @@ class Exchange:
         self.gone = False
         self.streaming = False
         self._headers = headers
-        self._more = more
+        self._again = more
 
     def header(self, name: str) -> str | None:
         """Return a request header by its lower-case name; of several, the first."""
@@ -132,7 +132,7 @@ class Exchange:
     def headers(self, name: str) -> list[str]:
         """Return all values of a request header by its lower-case name, in the order they came."""
         first = self._headers.get(name)
-        return [] if first is None else [first, *(value for key, value in self._more if key == name)]
+        return [] if first is None else [first, *(value for key, value in self._again if key == name)]
 
     async def read_body(self, limit: int, timeout: float) -> bytes:
         """Return the body; raises BodyTooLarge, BodyTooSlow or CallerLeft."""
