@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import lru_cache
 from time import monotonic
 from uuid import UUID
 
@@ -78,13 +79,17 @@ class LangflowRuntime:
     async def invoke(self, request: RunRequest) -> RunResult:
         """Run once and return the answer; raises RuntimeFailure. Cancelling the task hangs up on the server."""
         begun = monotonic()
-        async with self._run(request, stream=False) as opened:
-            body = await opened.body()
-        try:
-            answer = answers.decode(body)
-        except answers.Unreadable as error:
-            raise failures.failure(failures.UNREADABLE, str(error)) from error
-        return _result(answers.text_of(answer), answers.usage_of(answer), begun)
+        flow = _deployed_id(request.deployment_id)
+        session = _session(flow, request)
+        first = flow not in self._not_chat
+        body = b""
+        for chat in (first, not first):
+            answer = await self._server.run_whole(flow, session, request, chat=chat)
+            body = answer.body
+            if answer.status == 200:
+                return _result(*_read(body), begun)
+            await self._other_name(flow, answer.status, body, chat=chat)
+        raise failures.failure(failures.NOT_DEPLOYED, failures.said(body))
 
     async def stream(self, request: RunRequest) -> AsyncGenerator[RunEvent, None]:
         """Run once, yielding tokens and the result last; raises RuntimeFailure. Closing it cancels the run."""
@@ -92,7 +97,7 @@ class LangflowRuntime:
         reader = events.Reader()
         try:
             async with (
-                self._run(request, stream=True) as opened,
+                self._run(request) as opened,
                 aclosing(_told(opened, reader)) as told,
             ):
                 async for event in told:
@@ -105,31 +110,35 @@ class LangflowRuntime:
             raise
 
     @asynccontextmanager
-    async def _run(self, request: RunRequest, *, stream: bool) -> AsyncIterator[Opened]:
-        """Yield the answer of a run that began; raises RuntimeFailure.
-
-        A flow has one of two names, by the kind of its input. The wrong one is answered 404, as is a flow that raises
-        "… not found": the other name is tried only if the server says that the flow has it, so nothing runs twice.
-        """
+    async def _run(self, request: RunRequest) -> AsyncIterator[Opened]:
+        """Yield the stream of a run that began; raises RuntimeFailure."""
         flow = _deployed_id(request.deployment_id)
         session = _session(flow, request)
         first = flow not in self._not_chat
         body = b""
         for chat in (first, not first):
-            async with self._server.run(flow, session, request, chat=chat, stream=stream) as opened:
+            async with self._server.run(flow, session, request, chat=chat) as opened:
                 if opened.status == 200:
                     yield opened
                     return
                 body = await opened.body()
-            if opened.status != 404:
-                raise failures.of_status(opened.status, body, failures.RUN)
-            takes_chat = await self._server.takes_chat(flow)
-            if takes_chat == chat:
-                raise failures.failure(failures.FLOW_ERROR, failures.said(body))
-            if takes_chat is None:
-                break
-            self._remember(flow, takes_chat)
+            await self._other_name(flow, opened.status, body, chat=chat)
         raise failures.failure(failures.NOT_DEPLOYED, failures.said(body))
+
+    async def _other_name(self, flow: UUID, status: int, body: bytes, *, chat: bool) -> None:
+        """Return if the flow is to be tried by its other name; else raise the RuntimeFailure that its answer means.
+
+        A flow has one of two names, by the kind of its input. The wrong one is answered 404, as is a flow that raises
+        "… not found": the other name is tried only if the server says that the flow has it, so nothing runs twice.
+        """
+        if status != 404:
+            raise failures.of_status(status, body, failures.RUN)
+        takes_chat = await self._server.takes_chat(flow)
+        if takes_chat == chat:
+            raise failures.failure(failures.FLOW_ERROR, failures.said(body))
+        if takes_chat is None:
+            raise failures.failure(failures.NOT_DEPLOYED, failures.said(body))
+        self._remember(flow, takes_chat)
 
     def _remember(self, flow: UUID, chat: bool) -> None:
         if len(self._not_chat) >= REMEMBERED:
@@ -157,6 +166,7 @@ class LangflowRuntime:
         await self._http.close()
 
 
+@lru_cache(REMEMBERED)
 def _flow_id(deployment_id: str) -> UUID | None:
     try:
         return UUID(deployment_id)
@@ -194,6 +204,18 @@ async def _told(opened: Opened, reader: events.Reader) -> AsyncGenerator[Token |
             raise failures.failure(failures.BROKE_OFF, str(broken)) from broken
         raise
     raise failures.failure(failures.BROKE_OFF, "the stream ended without an end event")
+
+
+def _read(body: bytes) -> tuple[str, TokenUsage | None]:
+    """Return text and usage of a run's answer; raises RuntimeFailure."""
+    quick = answers.quick(body)
+    if quick is not None:
+        return quick
+    try:
+        answer = answers.decode(body)
+    except answers.Unreadable as error:
+        raise failures.failure(failures.UNREADABLE, str(error)) from error
+    return answers.text_of(answer), answers.usage_of(answer)
 
 
 def _result(text: str, usage: TokenUsage | None, begun: float) -> RunResult:

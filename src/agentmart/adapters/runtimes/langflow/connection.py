@@ -1,11 +1,15 @@
-"""One HTTP/1.1 connection: sends a request, parses the answer by httptools, holds the peer back when nobody reads."""
+"""One HTTP/1.1 connection: sends a request, parses the answer by httptools, holds the peer back when nobody reads.
+
+One timer watches an exchange; bytes that come only note when, so a fast answer costs neither timers nor tasks.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import httptools
@@ -14,14 +18,25 @@ MAX_HEAD = 64 * 1024
 MAX_HEADERS = 100
 HIGH_WATER = 256 * 1024
 _NO_CONTENT = (204, 304)
+_NAMES: dict[bytes, str] = {}  # header names seen lately, in lower case
+_MAX_NAMES = 1000
 
 
 class Broken(Exception):
-    """An exchange that failed; `code` is connect, lost, timeout, protocol or too_large."""
+    """An exchange that failed; `code` is busy, connect, lost, timeout, protocol or too_large."""
 
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Longest waits in seconds: for the answer's first byte, between two bytes, for all of it."""
+
+    first_byte: float
+    idle: float
+    total: float
 
 
 @dataclass(slots=True)
@@ -32,33 +47,45 @@ class Head:
     headers: dict[str, str]
 
 
-@dataclass(slots=True)
 class _Answer:
     """What came of the answer under way."""
 
-    headers: dict[str, str] = field(default_factory=dict)
-    count: int = 0
-    head: Head | None = None
-    parts: deque[bytes] = field(default_factory=deque)
-    size: int = 0  # bytes in parts
-    complete: bool = False
+    __slots__ = ("complete", "count", "head", "headers", "most", "parts", "size", "total")
+
+    def __init__(self, most: int | None) -> None:
+        self.headers: dict[str, str] = {}
+        self.count = 0
+        self.head: Head | None = None
+        self.parts: deque[bytes] = deque()
+        self.size = 0  # bytes in parts
+        self.total = 0  # bytes of the body so far
+        self.most = most  # bytes that a whole body may have; None: it is read in parts
+        self.complete = False
 
 
 class Connection(asyncio.Protocol):
-    """Carries one exchange at a time."""
+    """Carries one exchange at a time. `ended` is called once, when the socket is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[Connection], None] | None = None) -> None:
         self.used = False  # an exchange was completed before
         self.idle_since = 0.0
         self.answering = False  # the first byte of the answer has come
+        self._ended = ended
+        self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser: Any = None
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._answer: _Answer | None = None
         self._head_bytes = 0
         self._failure: Broken | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._whole = False  # who waits, waits for the end
+        self._closed: asyncio.Future[None] = self.loop.create_future()
         self._keep = False
+        self._held = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._patience = Patience(0.0, 0.0, 0.0)
+        self._deadline = 0.0
+        self._heard = 0.0  # when somebody began to wait, or bytes came after that
 
     # -- for the client
 
@@ -71,49 +98,70 @@ class Connection(asyncio.Protocol):
     def reusable(self) -> bool:
         """Return whether the last answer is complete, read, and allows another request."""
         answer = self._answer
-        return self.open and self._keep and answer is not None and answer.complete and not answer.parts
+        return self._keep and answer is not None and answer.complete and not answer.parts and self.open
 
-    def send(self, data: bytes) -> None:
-        """Send a whole request; raises Broken if the connection has gone."""
+    def send(self, data: bytes, patience: Patience, deadline: float, *, most: int | None = None) -> None:
+        """Send a whole request; raises Broken if the connection has gone.
+
+        `deadline` is the event loop's time. With `most` the answer is for `whole`, and no body is longer.
+        """
         if not self.open or self._transport is None:
             raise self._failure or Broken("lost", "closed")
-        self._answer = _Answer()
-        self._parser = httptools.HttpResponseParser(self)
+        self._answer = _Answer(most)
         self._head_bytes = 0
         self.answering = self._keep = False
+        self._patience = patience
+        self._deadline = deadline
+        self._heard = self.loop.time()
+        self._watch(min(self._heard + patience.first_byte, deadline))
         self._transport.write(data)
 
-    async def head(self, seconds: float) -> Head:
+    async def head(self) -> Head:
         """Return the answer's head; raises Broken."""
         answer = cast(_Answer, self._answer)
-        deadline = asyncio.get_running_loop().time() + seconds
         while answer.head is None:
-            await self._wait(deadline)
+            await self._wait()
         return answer.head
 
-    async def part(self, seconds: float) -> bytes:
+    async def part(self) -> bytes:
         """Return the body's next bytes, none at its end; raises Broken."""
         answer = cast(_Answer, self._answer)
-        deadline = asyncio.get_running_loop().time() + seconds
         while not answer.parts:
             if answer.complete:
                 return b""
-            await self._wait(deadline)
-        part = b"".join(answer.parts)
+            await self._wait()
+        part = answer.parts[0] if len(answer.parts) == 1 else b"".join(answer.parts)
         answer.parts.clear()
         answer.size = 0
-        if self.open and self._transport is not None:
+        if self._held and self.open and self._transport is not None:
+            self._held = False
             self._transport.resume_reading()
         return part
+
+    async def whole(self) -> tuple[int, bytes]:
+        """Return status and body once all has come; raises Broken."""
+        answer = cast(_Answer, self._answer)
+        self._whole = True
+        try:
+            while not answer.complete:
+                await self._wait()
+        finally:
+            self._whole = False
+        body = answer.parts[0] if len(answer.parts) == 1 else b"".join(answer.parts)
+        answer.parts.clear()
+        answer.size = 0
+        return cast(Head, answer.head).status, body
 
     def rest(self) -> None:
         """Note that the connection waits for its next use."""
         self.used = True
         self._answer = None
-        self.idle_since = asyncio.get_running_loop().time()
+        self._stop_watching()
+        self.idle_since = self.loop.time()
 
     def abort(self) -> None:
         """Hang up at once; nobody is to be told."""
+        self._stop_watching()
         if self._transport is not None:
             self._transport.abort()
 
@@ -122,18 +170,40 @@ class Connection(asyncio.Protocol):
         self.abort()
         await self._closed
 
-    async def _wait(self, deadline: float) -> None:
+    async def _wait(self) -> None:
         if self._failure is not None:
             raise self._failure
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
+        if self.answering:
+            self._heard = self.loop.time()  # silence counts from when somebody listens
+        self._waiter = self.loop.create_future()
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._waiter
-        except TimeoutError:
-            raise Broken("timeout", "no answer in time") from None
+            await self._waiter
         finally:
             self._waiter = None
+
+    # -- time
+
+    def _watch(self, due: float) -> None:
+        self._stop_watching()
+        self._timer = self.loop.call_at(due, self._look)
+
+    def _stop_watching(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        """End an exchange that takes too long, or look again when it could."""
+        self._timer = None
+        patience = self._patience.idle if self.answering else self._patience.first_byte
+        now = self.loop.time()
+        due = min(self._heard + patience, self._deadline)
+        if self._waiter is None:  # nobody listens: the peer is not to blame
+            due = min(now + max(patience, 0.01), self._deadline)
+        if now < due:
+            self._watch(due)
+        else:
+            self._fail(Broken("timeout", "no answer in time"))
 
     # -- for asyncio
 
@@ -156,13 +226,31 @@ class Connection(asyncio.Protocol):
             self._fail(Broken("protocol", "an upgrade"))
             return
         except httptools.HttpParserError as error:
-            self._fail(Broken("protocol", str(error.__cause__ or error)))
+            self._fail(Broken("protocol", str(error.__context__ or error)))
             return
+        if answer.complete:
+            self._wake()
+            return
+        if not self._bounded(answer):
+            return
+        if self._waiter is not None:
+            self._heard = self.loop.time()
+            if not self._whole:
+                self._wake()
+
+    def _bounded(self, answer: _Answer) -> bool:
+        """Return whether an unfinished answer keeps its bounds; hold the server back where nobody reads."""
         if answer.head is None and self._head_bytes > MAX_HEAD:
             self._fail(Broken("protocol", "a head without end"))
-        if answer.size > HIGH_WATER and not answer.complete and self._transport is not None:
-            self._transport.pause_reading()
-        self._wake()
+            return False
+        if answer.most is None:
+            if answer.size > HIGH_WATER and not self._held and self._transport is not None:
+                self._held = True
+                self._transport.pause_reading()
+        elif answer.total > answer.most:
+            self._fail(Broken("too_large", f"more than {answer.most} bytes"))
+            return False
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits; a body that only the end of the connection ends is complete then."""
@@ -174,6 +262,9 @@ class Connection(asyncio.Protocol):
             self._failure = Broken("lost", str(exc) if exc else "closed by the server")
         if not self._closed.done():
             self._closed.set_result(None)
+        self._stop_watching()
+        if self._ended is not None:
+            self._ended(self)
         self._wake()
 
     # -- for the parser, which stops at an exception
@@ -190,7 +281,7 @@ class Connection(asyncio.Protocol):
         if answer.count > MAX_HEADERS:
             raise ValueError("too many headers")
         if answer.head is None:
-            answer.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+            answer.headers[_NAMES.get(name) or _remember(name)] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Give the head to who waits, unless it is an interim one."""
@@ -199,7 +290,7 @@ class Connection(asyncio.Protocol):
         if status < 200:
             return
         headers = answer.headers
-        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        if "content-encoding" in headers and headers["content-encoding"].strip().lower() != "identity":
             raise ValueError("an encoded body")
         answer.head = Head(status, headers)
 
@@ -208,6 +299,7 @@ class Connection(asyncio.Protocol):
         answer = cast(_Answer, self._answer)
         answer.parts.append(body)
         answer.size += len(body)
+        answer.total += len(body)
 
     def on_message_complete(self) -> None:
         """Note the end; after an interim answer the real one is still to come."""
@@ -215,6 +307,8 @@ class Connection(asyncio.Protocol):
         if answer.head is None:
             answer.headers.clear()
             return
+        if answer.most is not None and answer.total > answer.most:
+            return  # `data_received` says so
         answer.complete = True
         self._keep = self._parser.should_keep_alive() and _framed(answer.head)
 
@@ -235,3 +329,11 @@ class Connection(asyncio.Protocol):
 def _framed(head: Head) -> bool:
     sized = "content-length" in head.headers or "transfer-encoding" in head.headers
     return sized or head.status in _NO_CONTENT
+
+
+def _remember(name: bytes) -> str:
+    known = name.decode("latin-1").lower()
+    if len(_NAMES) >= _MAX_NAMES:
+        _NAMES.clear()
+    _NAMES[name] = known
+    return known

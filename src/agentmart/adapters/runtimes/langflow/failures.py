@@ -60,6 +60,7 @@ ADMIN: Mapping[int, Row] = {
 }
 # a run's connection may break after the run began: a caller may try again, we never do
 CONNECTION: Mapping[str, Row] = {
+    "busy": ("busy", "Too many calls are under way at the Langflow server.", True),
     "connect": _AWAY,
     "lost": ("unreachable", "The connection to the Langflow server broke off.", False),
     "timeout": ("timeout", "The Langflow server did not answer in time.", False),
@@ -116,7 +117,7 @@ def _why_blocked(text: str) -> str:
 def of_connection(broken: Broken, table: Mapping[str, Row]) -> RuntimeFailure:
     """Return what a failed exchange means."""
     failed = failure(table[broken.code], str(broken))
-    failed.begun = broken.code != "connect"  # without a connection nothing can have begun
+    failed.begun = broken.code not in ("busy", "connect")  # without a connection nothing can have begun
     return failed
 
 

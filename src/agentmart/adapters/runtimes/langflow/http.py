@@ -12,24 +12,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from agentmart.adapters.runtimes.langflow.connection import Broken, Connection, Head
+from agentmart.adapters.runtimes.langflow.connection import Broken, Connection, Head, Patience
+
+__all__ = ["Answer", "HttpClient", "Opened", "Patience", "Request"]
 
 CONNECT_SECONDS = 5.0
 KEEP_SECONDS = (
     3.0  # Langflow's server closes what was silent for 5 s: what might be closing is not used again
 )
-KEEP_CONNECTIONS = 64
+KEEP_CONNECTIONS = 1024
+MAX_CONNECTIONS = 4096
 MAX_BODY = 16 * 1024 * 1024
 IDEMPOTENT = frozenset({"GET", "PUT", "DELETE"})
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Longest waits in seconds: for the answer's first byte, between two bytes, for all of it."""
-
-    first_byte: float
-    idle: float
-    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +58,33 @@ class HttpClient:
         self._port = parts.port or (443 if self._tls else 80)
         self._path = parts.path.rstrip("/")
         self._head = _header_lines({"host": parts.netloc, "user-agent": "agentmart", **headers})
-        self._idle: list[Connection] = []
+        self._idle: dict[Connection, None] = {}  # in the order of their last use
+        self._count = 0  # connections that are open
+        self._opening = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def ask(self, request: Request, patience: Patience) -> Answer:
         """Return the whole answer; raises Broken."""
-        async with self.opened(request, patience) as answer:
-            return Answer(answer.status, await answer.body())
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience.total
+        data = self._bytes(request)
+        connection = self._kept(loop) or await self._connect(loop, deadline)
+        try:
+            return await self._whole(connection, data, patience, deadline)
+        except Broken as broken:
+            if not _may_repeat(broken, connection, request):
+                raise
+        connection = await self._connect(loop, deadline)
+        return await self._whole(connection, data, patience, deadline)
+
+    async def _whole(
+        self, connection: Connection, data: bytes, patience: Patience, deadline: float
+    ) -> Answer:
+        try:
+            connection.send(data, patience, deadline, most=MAX_BODY)
+            return Answer(*await connection.whole())
+        finally:
+            self._settle(connection)
 
     @contextlib.asynccontextmanager
     async def opened(self, request: Request, patience: Patience) -> AsyncIterator[Opened]:
@@ -78,98 +92,121 @@ class HttpClient:
 
         What was not read to its end when the block is left is hung up on.
         """
-        deadline = asyncio.get_running_loop().time() + patience.total
-        connection, head = await self._begun(request, patience, deadline)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience.total
+        connection, head = await self._begun(request, patience, deadline, loop)
         try:
-            yield Opened(connection, head, patience, deadline)
+            yield Opened(connection, head)
         finally:
             self._settle(connection)
 
     async def close(self) -> None:
         """Close the connections kept."""
-        idle, self._idle = self._idle, []
+        idle, self._idle = self._idle, {}
         for connection in idle:
             await connection.close()
         self._loop = None
 
-    async def _begun(self, request: Request, patience: Patience, deadline: float) -> tuple[Connection, Head]:
+    async def _begun(
+        self, request: Request, patience: Patience, deadline: float, loop: asyncio.AbstractEventLoop
+    ) -> tuple[Connection, Head]:
         """Send on a kept connection or a new one. A kept one that had died is replaced once, unless a run could
         have begun."""
-        connection = self._kept() or await self._connect(deadline)
+        data = self._bytes(request)
+        connection = self._kept(loop) or await self._connect(loop, deadline)
         try:
-            return connection, await self._sent(connection, request, patience, deadline)
+            return connection, await _sent(connection, data, patience, deadline)
         except Broken as broken:
-            again = broken.code == "lost" and connection.used and not connection.answering
-            if not again or request.method not in IDEMPOTENT:
+            if not _may_repeat(broken, connection, request):
                 raise
-        connection = await self._connect(deadline)
-        return connection, await self._sent(connection, request, patience, deadline)
+        connection = await self._connect(loop, deadline)
+        return connection, await _sent(connection, data, patience, deadline)
 
-    async def _sent(
-        self, connection: Connection, request: Request, patience: Patience, deadline: float
-    ) -> Head:
+    def _bytes(self, request: Request) -> bytes:
         length = f"content-length: {len(request.body)}\r\n" if request.body or request.method != "GET" else ""
         kind = "content-type: application/json\r\n" if request.body else ""
         line = f"{request.method} {self._path}{request.target} HTTP/1.1\r\n"
-        try:
-            connection.send(f"{line}{self._head}{kind}{length}\r\n".encode("ascii") + request.body)
-            return await connection.head(_left(deadline, patience.first_byte))
-        except BaseException:
-            connection.abort()
-            raise
+        return f"{line}{self._head}{kind}{length}\r\n".encode("ascii") + request.body
 
-    async def _connect(self, deadline: float) -> Connection:
-        loop = asyncio.get_running_loop()
+    async def _connect(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Connection:
+        if self._count + self._opening >= MAX_CONNECTIONS:
+            raise Broken("busy", f"{MAX_CONNECTIONS} connections are in use")
         opening = loop.create_connection(
-            Connection,
+            lambda: Connection(self._ended),
             self._host,
             self._port,
             ssl=self._tls,
             server_hostname=self._host if self._tls else None,
         )
+        self._opening += 1
         try:
-            _, connection = await asyncio.wait_for(opening, _left(deadline, CONNECT_SECONDS))
+            _, connection = await asyncio.wait_for(opening, _left(loop, deadline, CONNECT_SECONDS))
         except (OSError, TimeoutError) as error:
             raise Broken("connect", str(error) or "no connection in time") from error
+        finally:
+            self._opening -= 1
+        self._count += 1
         return connection
 
-    def _kept(self) -> Connection | None:
+    def _ended(self, connection: Connection) -> None:
+        self._count -= 1
+        self._idle.pop(connection, None)
+
+    def _kept(self, loop: asyncio.AbstractEventLoop) -> Connection | None:
         """Return a kept connection of this event loop that should still be open, the last used first."""
-        loop = asyncio.get_running_loop()
-        if self._loop is None or self._loop.is_closed():
-            self._loop, self._idle = loop, []
         if self._loop is not loop:
-            return None
+            if self._loop is not None and not self._loop.is_closed():
+                return None
+            self._loop, self._idle = loop, {}
         while self._idle:
-            connection = self._idle.pop()
+            connection, _ = self._idle.popitem()
             if connection.open and loop.time() - connection.idle_since < KEEP_SECONDS:
                 return connection
             connection.abort()
         return None
 
     def _settle(self, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop or not connection.reusable or len(self._idle) >= KEEP_CONNECTIONS:
+        """Keep a connection that can be used again, and drop the oldest where they rest too long or are too many."""
+        if connection.loop is not self._loop or not connection.reusable:
             connection.abort()
             return
         connection.rest()
-        self._idle = [kept for kept in self._idle if kept.open]
-        self._idle.append(connection)
+        idle = self._idle
+        idle[connection] = None
+        oldest = next(iter(idle))
+        if oldest is not connection and (
+            len(idle) > KEEP_CONNECTIONS or connection.idle_since - oldest.idle_since >= KEEP_SECONDS
+        ):
+            del idle[oldest]
+            oldest.abort()
+
+
+def _may_repeat(broken: Broken, connection: Connection, request: Request) -> bool:
+    """Return whether a request may be sent again: on a kept connection that had died, and where it changes nothing."""
+    again = broken.code == "lost" and connection.used and not connection.answering
+    return again and request.method in IDEMPOTENT
+
+
+async def _sent(connection: Connection, data: bytes, patience: Patience, deadline: float) -> Head:
+    try:
+        connection.send(data, patience, deadline)
+        return await connection.head()
+    except BaseException:
+        connection.abort()
+        raise
 
 
 class Opened:
     """An answer whose head has come."""
 
-    def __init__(self, connection: Connection, head: Head, patience: Patience, deadline: float) -> None:
+    def __init__(self, connection: Connection, head: Head) -> None:
         self.status = head.status
         self._connection = connection
-        self._patience = patience
-        self._deadline = deadline
         self._size = 0
 
     async def part(self, most: int) -> bytes:
         """Return the body's next bytes, none at its end; raises Broken, also once there are more than `most`."""
-        part = await self._connection.part(_left(self._deadline, self._patience.idle))
+        part = await self._connection.part()
         self._size += len(part)
         if self._size > most:
             raise Broken("too_large", f"more than {most} bytes")
@@ -183,8 +220,8 @@ class Opened:
         return b"".join(parts)
 
 
-def _left(deadline: float, most: float) -> float:
-    return max(0.0, min(most, deadline - asyncio.get_running_loop().time()))
+def _left(loop: asyncio.AbstractEventLoop, deadline: float, most: float) -> float:
+    return max(0.0, min(most, deadline - loop.time()))
 
 
 def _header_lines(headers: dict[str, str]) -> str:

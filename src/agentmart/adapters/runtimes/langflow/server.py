@@ -129,12 +129,30 @@ class LangflowServer:
 
     @asynccontextmanager
     async def run(
-        self, flow: UUID, session: str, request: RunRequest, *, chat: bool, stream: bool
+        self, flow: UUID, session: str, request: RunRequest, *, chat: bool
     ) -> AsyncIterator[Opened]:
-        """Start a run and yield its answer, whatever its status; raises RuntimeFailure. Never sent twice.
+        """Start a run and yield its stream, whatever its status; raises RuntimeFailure. Never sent twice.
 
         A flow that takes another kind of input than `chat` says is answered 404 and does not run.
         """
+        asked = self._run_request(flow, session, request, chat=chat, stream=True)
+        try:
+            async with self._http.opened(asked, self._run_patience(request)) as answer:
+                yield answer
+        except Broken as broken:
+            raise failures.of_connection(broken, failures.CONNECTION) from broken
+
+    async def run_whole(self, flow: UUID, session: str, request: RunRequest, *, chat: bool) -> Answer:
+        """Run and return the whole answer, whatever its status; raises RuntimeFailure. Else like `run`."""
+        asked = self._run_request(flow, session, request, chat=chat, stream=False)
+        try:
+            return await self._http.ask(asked, self._run_patience(request))
+        except Broken as broken:
+            raise failures.of_connection(broken, failures.CONNECTION) from broken
+
+    def _run_request(
+        self, flow: UUID, session: str, request: RunRequest, *, chat: bool, stream: bool
+    ) -> Request:
         body = {
             "input_value": request.text,
             "input_type": "chat" if chat else "any",
@@ -142,16 +160,12 @@ class LangflowServer:
             "session_id": session,
             "tweaks": request.tweaks,
         }
-        silence = min(self._seconds, request.timeout_seconds)
-        patience = Patience(first_byte=silence, idle=silence, total=request.timeout_seconds)
         target = f"/api/v1/run/{endpoint(flow, chat=chat)}?stream={'true' if stream else 'false'}"
-        try:
-            async with self._http.opened(
-                Request("POST", target, msgspec.json.encode(body)), patience
-            ) as answer:
-                yield answer
-        except Broken as broken:
-            raise failures.of_connection(broken, failures.CONNECTION) from broken
+        return Request("POST", target, msgspec.json.encode(body))
+
+    def _run_patience(self, request: RunRequest) -> Patience:
+        silence = min(self._seconds, request.timeout_seconds)
+        return Patience(first_byte=silence, idle=silence, total=request.timeout_seconds)
 
     # -- inside
 
