@@ -77,8 +77,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_headers",
         "_again",
+        "_headers",
         "begun",
         "call_id",
         "client",
