@@ -49,8 +49,6 @@ MODEL = OPENAI + "models/"
 HEALTH_SECONDS = 0.5
 """A health answer is good for so long: it needs no key, so it must cost nothing."""
 HEALTH_TIMEOUT = 2.0
-LAST_SECONDS = 1.0
-"""What calls still get once the server, which stops first, has given them all of the grace."""
 LOG_SECONDS = 0.05
 """Lines of calls are written together so often."""
 
@@ -160,7 +158,7 @@ class Gateway:
         await self.startup()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self.shutdown(LAST_SECONDS)
+        await self.shutdown(server.LAST_SECONDS)
         await send({"type": "lifespan.shutdown.complete"})
 
     # -- one request

@@ -22,6 +22,8 @@ BACKLOG = 2048
 MAX_CONNECTIONS = 20_000
 TICK_SECONDS = 0.1
 YOUNG_OBJECTS = 20_000
+LAST_SECONDS = 1.0
+"""What calls still get once the server, which stops first, has given them all of the grace."""
 
 
 class Application(Protocol):
@@ -40,8 +42,8 @@ class Application(Protocol):
     async def startup(self) -> None:
         """Prepare to serve."""
 
-    async def shutdown(self) -> None:
-        """End what is under way."""
+    async def shutdown(self, grace: float | None = None) -> None:
+        """End what is under way within the grace, the application's own where none is given."""
 
 
 class Server:
@@ -155,7 +157,7 @@ async def _serve(
         await stopped.wait()
         await server.stop()
     finally:
-        await app.shutdown()
+        await app.shutdown(LAST_SECONDS)
 
 
 def serve(
