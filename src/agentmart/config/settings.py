@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from agentmart.contracts.environment import environment
 from agentmart.contracts.payloads import keys_of
-from agentmart.contracts.runtimes import new_runtime, runtime_parameters
+from agentmart.contracts.runtimes import fallback_runtime, new_runtime, runtime_parameters
 from agentmart.infra import openapi
 from agentmart.kit.env import BadSetting
 from agentmart.support.sla import Calendar, read_calendar
@@ -189,6 +189,7 @@ DEV_CLOCK = ENV.flag("AGENTMART_DEV_CLOCK")
 DEV_CLOCK_FILE = DATA_DIR / "dev-clock.json"
 ADAPTERS: dict[str, dict[str, dict[str, Any]]] = {"runtimes": runtime_parameters(ENV)}
 RUNTIME = new_runtime(ENV)
+FALLBACK_RUNTIME = fallback_runtime(ENV)
 AGENT_KEYS = {
     "SECRET_KEY": ENV.text("AGENT_KEYS_SECRET_KEY"),
     "ALGORITHM": ENV.text("AGENT_KEYS_ALGORITHM"),
