@@ -28,7 +28,7 @@ class Pieces:
         if not self._abandoned:
             self._texts.append(text)
             self._size += len(text)
-            self._reader = _wake(self._reader)
+            _wake(self._reader)
 
     async def room(self) -> None:
         """Return once the reader has taken enough, or has left."""
@@ -39,14 +39,14 @@ class Pieces:
     def end(self) -> None:
         """Say that no piece follows."""
         self._ended = True
-        self._reader = _wake(self._reader)
+        _wake(self._reader)
 
     def abandon(self) -> None:
         """Say that nobody reads any more; the run goes on without waiting."""
         self._abandoned = True
         self._texts.clear()
         self._size = 0
-        self._writer = _wake(self._writer)
+        _wake(self._writer)
 
     async def get(self) -> str | None:
         """Return the next piece, None at the end."""
@@ -58,11 +58,11 @@ class Pieces:
         text = self._texts.popleft()
         self._size -= len(text)
         if self._size < self._most:
-            self._writer = _wake(self._writer)
+            _wake(self._writer)
         return text
 
 
 def _wake(waiting: asyncio.Future[None] | None) -> None:
-    """Let go on who waits; returns None, who waits from then on."""
+    """Let go on who waits."""
     if waiting is not None and not waiting.done():
         waiting.set_result(None)
