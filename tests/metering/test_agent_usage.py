@@ -164,7 +164,7 @@ def resource(shop: Shop) -> Resource:
 def keys_of(shop: Shop) -> list[ApiKey]:
     ok(shop.world.buyer.api.post(f"{shop.config}api-keys/", {"name": "Web"}), 201)
     with tenancy.as_system("test"):
-        return list(ApiKey.objects.order_by("created", "id"))
+        return list(ApiKey.objects.order_by("name"))
 
 
 def parts() -> int:

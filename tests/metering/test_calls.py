@@ -143,12 +143,13 @@ def test_calls_are_found_by_time_status_key_version_and_id(
         ({"request_id": "x"}, "request_id"),
         ({"before": "x"}, "before"),
         ({"page_size": "0"}, "page_size"),
+        ({"export": "xls"}, "export"),
     ],
 )
 def test_searches_that_make_no_sense(shop: Shop, query: dict[str, str], field: str) -> None:
-    for form in ({}, {"format": "csv"}):
-        answer = shop.world.buyer.api.get(f"{shop.config}calls/", **query, **form)
-        if field == "page_size" and form:
+    for form in ({}, {"format": "csv"}, {"export": "csv"}):
+        answer = shop.world.buyer.api.get(f"{shop.config}calls/", **{**query, **form})
+        if form and (field == "page_size" or field in form):
             continue  # a table has no pages
         assert (answer.status_code, list(answer.json())) == (400, [field])
 
@@ -199,6 +200,8 @@ def test_calls_as_a_table(
     rest = shop.world.buyer.api.get(f"{shop.config}calls/", format="csv", before=ids[1])
     assert ids[0] in rest.content.decode() and ids[1] not in rest.content.decode()
     assert "Link" not in rest
+    by_export = shop.world.buyer.api.get(f"{shop.config}calls/", export="csv", before=ids[1])
+    assert by_export.content == rest.content
 
 
 def test_a_call_of_another_agent_is_none_of_this_one(shop: Shop, resource: Resource) -> None:

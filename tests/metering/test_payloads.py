@@ -147,7 +147,10 @@ def test_owners_and_managers_alone_choose_read_and_erase(shop: Shop) -> None:
 def test_staff_that_acts_as_the_owner_reads_nothing(shop: Shop) -> None:
     payload = kept(shop)
     started = ok(
-        shop.world.operator.api.post(f"/api/users/{shop.world.buyer.user.uuid}/impersonate/", {}), 201
+        shop.world.operator.api.post(
+            f"/api/users/{shop.world.buyer.user.uuid}/impersonate/", {"reason": "ticket 7"}
+        ),
+        201,
     )
     acting = Api(started["token"])
     assert acting.get(shop.config).status_code == 200

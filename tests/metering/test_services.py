@@ -11,7 +11,7 @@ from django.db import connection, connections, transaction
 from pytest_django import DjangoDbBlocker
 from tests.support.django_database import connected_to
 from tests.support.sale import Sold, sell, use
-from tests.support.world import World, make_world
+from tests.support.world import World
 
 from agentmart.config.database import DatabaseUrls
 from agentmart.infra import tenancy
@@ -27,11 +27,6 @@ INSERT INTO metering_usage_event (id, customer_id, provider_customer_id, project
     occurred_at, received_at, status, requests, input_tokens, output_tokens, source, duration_ms)
 VALUES (%(id)s, %(any)s, %(any)s, %(any)s, %(any)s, %(any)s, %(at)s, now(), 'ok', 1, 0, 0, 'none', 1)
 """
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world()
 
 
 @pytest.fixture

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from tests.support.sale import HOUR
+from tests.support.world import NOW
 
 from agentmart.infra import tenancy
 from agentmart.kit.ids import uuid7
+from agentmart.metering.models import CallPayload
 from agentmart.resources.models import Resource
 
 COLUMNS = [
@@ -96,3 +98,21 @@ def write_call(resource: Resource, at: datetime, *, hour: bool = True, **said: A
                 )
     made: UUID = values["id"]
     return made
+
+
+def kept_call(resource_path: str, at: datetime = NOW) -> UUID:
+    """Write a call of the resource at this address whose content is kept (unreadable, for nobody has a key)."""
+    with tenancy.as_system("test"):
+        resource = Resource.objects.select_related("config").get(
+            pk=resource_path.rstrip("/").rsplit("/", 1)[-1]
+        )
+        call = write_call(resource, at)
+        CallPayload.objects.create(
+            call_id=call,
+            customer_id=resource.customer_id,
+            config_id=resource.config.id,
+            occurred_at=at,
+            expires_at=at + timedelta(days=36500),
+            sealed=b"x" * 40,
+        )
+    return call

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.support.calls import kept_call
 from tests.support.market import (
     AGENTS,
     OFFERINGS,
@@ -44,6 +45,11 @@ def seller(shop: Shop) -> str:
     path = "/api/marketplace-service-providers/"
     found = shop.world.operator.api.get(path, customer_uuid=shop.provider).json()
     return f"{path}{found[0]['uuid']}/"
+
+
+def call_of(shop: Shop) -> str:
+    """A call of the buyer's agent whose content is kept."""
+    return kept_call(shop.resource).hex
 
 
 ATTEMPTS: list[tuple[str, str, Attempt]] = [
@@ -221,6 +227,9 @@ ATTEMPTS: list[tuple[str, str, Attempt]] = [
     ("config.edit", "rename", lambda api, s: api.patch(s.config, {"name": "X"})),
     ("key.see", "list", lambda api, s: api.get(f"{s.config}api-keys/")),
     ("key.write", "issue", lambda api, s: api.post(f"{s.config}api-keys/", {"name": "X"})),
+    ("key.see", "detail", lambda api, s: api.get(s.key)),
+    ("key.write", "rotate", lambda api, s: api.post(f"{s.key}rotate/", {})),
+    ("widget.embed", "embed", lambda api, s: api.get(f"{s.config}widget-embed/")),
     ("key.revoke", "revoke", lambda api, s: api.delete(s.key)),
     ("stats.revenue", "revenue", lambda api, s: api.get("/api/marketplace-stats/revenue/")),
     ("stats.revenue", "kpis", lambda api, s: api.get("/api/marketplace-stats/kpis/")),
@@ -249,6 +258,10 @@ ATTEMPTS: list[tuple[str, str, Attempt]] = [
     ),
     ("usage.see", "sums", lambda api, s: api.get(f"{s.config}usage/")),
     ("usage.see", "calls", lambda api, s: api.get(f"{s.config}calls/")),
+    ("usage.see", "one call", lambda api, s: api.get(f"{s.config}calls/{call_of(s)}/")),
+    ("payload.see", "read", lambda api, s: api.get(f"{s.config}calls/{call_of(s)}/payload/")),
+    ("payload.write", "erase", lambda api, s: api.delete(f"{s.config}calls/{call_of(s)}/payload/")),
+    ("payload.write", "erase all", lambda api, s: api.delete(f"{s.config}payloads/")),
     ("issue.open", "about a resource", lambda api, s: open_issue(api, s.resource)),
     ("issue.see", "see", lambda api, s: api.get(buyers_issue(s))),
     ("issue.comment", "comment", lambda api, s: api.post(f"{buyers_issue(s)}comment/", {"description": "X"})),

@@ -7,7 +7,14 @@ from datetime import date, datetime
 from django.contrib import admin
 
 from agentmart.billing import services
-from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem, Payment
+from agentmart.billing.models import (
+    BilledMonth,
+    CostEstimate,
+    Invoice,
+    InvoiceItem,
+    OfferingFigures,
+    Payment,
+)
 from agentmart.infra.actors import Actor
 from agentmart.infra.admin_base import Deed, OperatorAdmin, date_question, word_question
 
@@ -73,3 +80,23 @@ class BilledMonthAdmin(OperatorAdmin):
     list_display = ("first_day", "customer", "state", "lines")
     list_filter = ("state", "first_day")
     search_fields = ("customer__name",)
+
+
+@admin.register(CostEstimate)
+class CostEstimateAdmin(OperatorAdmin):
+    """What months not finally invoiced will come to, as last calculated."""
+
+    list_display = ("first_day", "customer", "project", "offering_id", "price", "tax", "currency", "as_of")
+    list_filter = ("first_day", "currency")
+    search_fields = ("customer__name", "project__name")
+    ordering = ("-first_day", "pk")
+
+
+@admin.register(OfferingFigures)
+class OfferingFiguresAdmin(OperatorAdmin):
+    """What offerings have brought in, as last summed up."""
+
+    list_display = ("offering", "total_cost", "total_cost_estimated", "currency", "as_of")
+    list_filter = ("currency",)
+    search_fields = ("offering__name",)
+    ordering = ("-total_cost", "pk")

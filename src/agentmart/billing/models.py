@@ -7,7 +7,8 @@ from decimal import Decimal
 from django.db import models
 
 from agentmart.billing.states import DRAFT, FINAL, InvoiceState, MonthState
-from agentmart.identity.models import Customer
+from agentmart.catalog.models import Offering
+from agentmart.identity.models import Customer, Project
 from agentmart.identity.permissions import permitted
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import BaseModel, M, ScopedQuerySet
@@ -243,3 +244,70 @@ class BilledMonth(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.first_day:%Y-%m} {self.state}"
+
+
+class CostEstimateQuerySet(BuyerQuerySet["CostEstimate"]):
+    """Estimates, seen by those who may see invoices."""
+
+
+class CostEstimate(models.Model):
+    """What a month that is not finally invoiced will come to, by project and offering, as last calculated by a job.
+
+    Net and tax of the lines that the month's invoice would have if usage stopped now; fees of the whole month.
+    """
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="cost_estimates")
+    project = models.ForeignKey(
+        Project, on_delete=models.DO_NOTHING, db_constraint=False, related_name="cost_estimates"
+    )
+    offering_id = models.UUIDField(db_index=True)
+    provider_customer_id = models.UUIDField()
+    first_day = models.DateField()
+    currency = models.CharField(max_length=3)
+    price = models.DecimalField(max_digits=24, decimal_places=4)
+    tax = models.DecimalField(max_digits=24, decimal_places=4)
+    as_of = models.DateTimeField()
+
+    objects = CostEstimateQuerySet.as_manager()
+
+    class Meta:
+        db_table = "billing_cost_estimate"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["customer", "first_day", "project", "offering_id", "currency"],
+                name="cost_estimate_once",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.first_day:%Y-%m} about {money_text(self.price, self.currency)} {self.currency}"
+
+
+class OfferingFiguresQuerySet(ScopedQuerySet["OfferingFigures"]):
+    """What offerings brought in, seen by their provider."""
+
+
+class OfferingFigures(models.Model):
+    """What an offering has brought in, as last summed up by a job; its provider's and the operators' to read.
+
+    In the currency of its first plan, net of tax: `total_cost` is the sum of all lines of final invoices that are not
+    canceled, `total_cost_estimated` that of the months not finally invoiced, by `CostEstimate`.
+    """
+
+    offering = models.OneToOneField(
+        Offering, on_delete=models.CASCADE, primary_key=True, related_name="figures"
+    )
+    customer_id = models.UUIDField(db_index=True)
+    currency = models.CharField(max_length=3)
+    total_cost = models.DecimalField(max_digits=24, decimal_places=4)
+    total_cost_estimated = models.DecimalField(max_digits=24, decimal_places=4)
+    as_of = models.DateTimeField()
+
+    objects = OfferingFiguresQuerySet.as_manager()
+
+    class Meta:
+        db_table = "billing_offering_figures"
+        verbose_name_plural = "offering figures"
+
+    def __str__(self) -> str:
+        return f"{self.offering_id}: {money_text(self.total_cost, self.currency)} {self.currency}"

@@ -1,4 +1,4 @@
-"""Jobs: months are prepared when they end and finalized when their grace has passed; invoices are sent."""
+"""Jobs: months are prepared when they end and finalized after their grace; invoices are sent; months are estimated."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from agentmart.infra import clock, jobs
 def close_periods() -> None:
     """Bill every month that is due; what fails is tried again a minute later."""
     services.close_periods(now=clock.now())
+
+
+@jobs.periodic("billing.estimate_costs", cron="9,39 * * * *")
+def estimate_costs() -> None:
+    """Estimate what open months will come to, and sum up what offerings have brought in."""
+    services.estimate_costs(now=clock.now())
 
 
 @jobs.job(services.SENDING_JOB)

@@ -11,7 +11,18 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    Count,
+    DecimalField,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Coalesce, JSONObject
 
 from agentmart.catalog.models import (
@@ -31,6 +42,7 @@ from agentmart.identity.models import SELLERS
 from agentmart.infra.actors import Actor
 
 Row = dict[str, Any]
+_NOTHING = Value(Decimal(0), output_field=DecimalField(max_digits=24, decimal_places=4))
 
 COMPONENT_COLUMNS = (
     "id",
@@ -174,6 +186,16 @@ def with_sums(offerings: Any) -> QuerySet[Offering]:
     return rows
 
 
+def with_figures(offerings: Any) -> QuerySet[Offering]:
+    """Return offerings with what they brought in, 0 where the reader may not know (that table stands above)."""
+    rows: QuerySet[Offering] = offerings.annotate(
+        figures_currency=F("figures__currency"),
+        total_cost=Coalesce(F("figures__total_cost"), _NOTHING),
+        total_cost_estimated=Coalesce(F("figures__total_cost_estimated"), _NOTHING),
+    )
+    return rows
+
+
 def _counted(owner: Any, relation: str, count: Count, condition: Q | None = None) -> Coalesce:
     """Return a count over what refers to an owner (those models stand above this module: by relation only)."""
     field: Any = owner._meta.get_field(relation)
@@ -197,7 +219,7 @@ def shown_offerings(offerings: Any) -> QuerySet[Offering]:
         customer_name=F("service_provider__name"),
         shown_files=ArraySubquery(_FILES),
     )
-    rows: QuerySet[Offering] = named.select_related("private")
+    rows: QuerySet[Offering] = with_figures(named).select_related("private")
     return rows
 
 

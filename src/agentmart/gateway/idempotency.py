@@ -7,7 +7,6 @@ What is kept is encrypted under the caller's key and the installation's secret: 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,10 +15,6 @@ from hashlib import sha256
 from uuid import UUID
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from agentmart.contracts.grants import Grant
 from agentmart.contracts.tables import IDEMPOTENT_CALL
@@ -27,10 +22,11 @@ from agentmart.gateway.database import FAILED, Database
 from agentmart.gateway.errors import Unavailable
 from agentmart.gateway.messages import Answer, invalid
 from agentmart.kit.errors import DomainError
+from agentmart.kit.sealing import Unreadable, seal, unseal
 
 KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
-NONCE = 12
+PURPOSE = b"agentmart kept answer"
 TRIES = 3
 """A key may be freed between our claim and our look; then it is claimed again."""
 _KEY = re.compile(r"[ -~]{1,255}")
@@ -124,23 +120,18 @@ class Idempotency:
         if sealed is None:
             raise InProgress
         try:
-            opened = self._cipher(key, call_id).decrypt(sealed[:NONCE], sealed[NONCE:], call_id.bytes)
-        except InvalidTag:
+            opened = unseal(sealed, call_id, secrets=[self._own(key)], purpose=PURPOSE)
+        except Unreadable:
             raise AnswerLost("The call was made, but its answer cannot be shown again.") from None
         return Claim(_answers.decode(opened))
 
     def sealer(self, key: str, call_id: UUID) -> Callable[[bytes], bytes]:
         """Return what encrypts the answer of a claimed call, to be kept."""
+        return lambda answer: seal(answer, call_id, secret=self._own(key), purpose=PURPOSE)
 
-        def seal(answer: bytes) -> bytes:
-            nonce = os.urandom(NONCE)
-            return nonce + self._cipher(key, call_id).encrypt(nonce, answer, call_id.bytes)
-
-        return seal
-
-    def _cipher(self, key: str, call_id: UUID) -> AESGCM:
-        secret = f"{self._secret}\0{key}".encode()
-        return AESGCM(HKDF(SHA256(), 32, salt=call_id.bytes, info=b"agentmart kept answer").derive(secret))
+    def _own(self, key: str) -> str:
+        """Return the secret that only the caller's key and the installation's make together."""
+        return f"{self._secret}\0{key}"
 
     async def release(self, call_id: UUID) -> None:
         """Free the key of a call that was refused after all; should the database be away, it frees itself in time."""

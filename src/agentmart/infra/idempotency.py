@@ -10,24 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import IdempotentAnswer
 from agentmart.kit.errors import Conflict, Invalid
+from agentmart.kit.sealing import Unreadable, seal, unseal
 
 KEPT = timedelta(hours=24)
+PURPOSE = b"agentmart idempotent answer"
 LONGEST_KEY = 255
 LONGEST_WAIT_MS = 10_000
 KEPT_HEADERS = ("Content-Type", "Warning", "Location", "Preference-Applied")
@@ -142,8 +139,8 @@ def _kept(values: dict[str, Any], key: str) -> KeptAnswer:
         raise StillRunning("A request with this Idempotency-Key is still running; repeat it later.")
     sealed = bytes(row.sealed)
     try:
-        opened = _cipher(key, row.id).decrypt(sealed[:12], sealed[12:], row.id.bytes)
-    except InvalidTag:
+        opened = unseal(sealed, row.id, secrets=[_own(key)], purpose=PURPOSE)
+    except Unreadable:
         raise AnswerLost(
             "This request was carried out, but its answer cannot be shown again; look at the object itself."
         ) from None
@@ -153,9 +150,8 @@ def _kept(values: dict[str, Any], key: str) -> KeptAnswer:
 
 def keep(claimed: Claim, answer: KeptAnswer) -> None:
     """Keep the answer of a claimed request, in the same transaction."""
-    nonce = os.urandom(12)
     opened = json.dumps(answer.headers).encode() + b"\n" + answer.content
-    sealed = nonce + _cipher(claimed.key, claimed.row_id).encrypt(nonce, opened, claimed.row_id.bytes)
+    sealed = seal(opened, claimed.row_id, secret=_own(claimed.key), purpose=PURPOSE)
     IdempotentAnswer.objects.filter(pk=claimed.row_id).update(status=answer.status, sealed=sealed)
 
 
@@ -164,10 +160,9 @@ def release(claimed: Claim) -> None:
     IdempotentAnswer.objects.filter(pk=claimed.row_id).delete()
 
 
-def _cipher(key: str, row_id: UUID) -> AESGCM:
-    """Return the cipher of one row: nobody has its key without the caller's and the installation's secret."""
-    secret = f"{settings.SECRET_KEY}\0{key}".encode()
-    return AESGCM(HKDF(SHA256(), 32, salt=row_id.bytes, info=b"agentmart idempotent answer").derive(secret))
+def _own(key: str) -> str:
+    """Return the secret that only the caller's key and the installation's make together."""
+    return f"{settings.SECRET_KEY}\0{key}"
 
 
 def sweep(*, now: datetime) -> int:

@@ -39,11 +39,11 @@ _KEYS = (
     re.compile(
         r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\s]{0,8000}+(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"
     ),
-    re.compile(r"(?<![\w\-])eyJ[\w\-]{8,1024}+\.[\w\-]{8,4096}+(?:\.[\w\-]{8,1024}+)?"),
     re.compile(
         r"(?<![A-Za-z0-9])(?:ar_[sp]k_(?:live|test)_|sk-|sk_|pk_|rk_|gh[pousr]_|github_pat_|glpat-|xox[abprs]-|hf_"
         r"|AIza|AKIA|ASIA|ya29\.|SG\.)[\w\-.]{12,1024}+"
     ),
+    re.compile(r"(?<![\w\-])eyJ[\w\-]{8,1024}+\.[\w\-]{8,4096}+(?:\.[\w\-]{8,1024}+)?"),
     re.compile(r"(?i)\b(?:bearer|basic)\s{1,3}[\w\-.=+/~]{16,1024}+"),
     re.compile(
         r"(?i)(?:api[_-]?key|secret|password|passwd|access[_-]?token)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[^\s\"',;]{6,256}+"

@@ -60,7 +60,7 @@ def series_by(
     `part` is the id of the key or version, None for calls without one. For resources that the caller may see.
     """
     part, event = GROUPS[group]
-    values = {
+    values: dict[str, Any] = {
         "resource": resource_id,
         "start": start,
         "end": end,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 Costs = Mapping[str, Decimal]
 """By currency, net of tax."""
-ReadCosts = Callable[[UUID, datetime, datetime], Costs]
+ReadCosts = Callable[[UUID, datetime, datetime], Costs | None]
 
 _source: list[ReadCosts] = []
 

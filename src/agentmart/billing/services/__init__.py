@@ -11,6 +11,7 @@ from agentmart.billing.services.changes import (
     send_invoice,
     set_note,
 )
+from agentmart.billing.services.estimates import estimate_costs
 from agentmart.billing.services.months import (
     Billing,
     Closing,
@@ -33,6 +34,7 @@ __all__ = [
     "check_payable",
     "check_sendable",
     "close_periods",
+    "estimate_costs",
     "generate_invoice",
     "mark_paid",
     "note_sent",

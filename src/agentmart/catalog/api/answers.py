@@ -234,6 +234,7 @@ def offering_answer(
     *,
     managed: bool,
     secrets: bool,
+    money: bool,
 ) -> dict[str, Any]:
     """Return an offering: everybody's view, with more for those who manage it, with secrets for those who may."""
     shown: dict[str, Any] = {
@@ -272,8 +273,7 @@ def offering_answer(
         "quotas": [],
         "order_count": offering.order_count,  # type: ignore[attr-defined]  # as above
         "total_customers": offering.total_customers,  # type: ignore[attr-defined]
-        "total_cost": None,
-        "total_cost_estimated": None,
+        **_figures(offering, shown=money),
         "agent_uuid": offering.agent_id.hex if offering.agent_id else None,
         "flow_version": offering.version,
         "custom_code": offering.custom_code,
@@ -282,6 +282,16 @@ def offering_answer(
     if managed:
         _add_private(shown, offering, secrets=secrets)
     return shown
+
+
+def _figures(offering: Any, *, shown: bool) -> dict[str, Any]:
+    """Return what an offering has brought in (`billing.OfferingFigures` says how), nothing for who may not know."""
+    known = shown and offering.figures_currency is not None
+    return {
+        "total_cost": number(offering.total_cost) if known else None,
+        "total_cost_estimated": number(offering.total_cost_estimated) if known else None,
+        "total_cost_currency": offering.figures_currency if known else None,
+    }
 
 
 def _texts(offering: Offering) -> dict[str, str]:

@@ -113,8 +113,20 @@ class OfferingSerializer(BuiltSerializer):
     quotas = serializers.ListField(child=serializers.DictField(), read_only=True)
     order_count = serializers.IntegerField(read_only=True)
     total_customers = serializers.IntegerField(read_only=True)
-    total_cost = serializers.FloatField(read_only=True, allow_null=True)
-    total_cost_estimated = serializers.FloatField(read_only=True, allow_null=True)
+    total_cost = serializers.FloatField(
+        read_only=True,
+        allow_null=True,
+        help_text="What final invoices, canceled ones excepted, charge for it, net of tax. For its provider's owners "
+        "and operators who see revenue; brought up to date twice an hour.",
+    )
+    total_cost_estimated = serializers.FloatField(
+        read_only=True,
+        allow_null=True,
+        help_text="What the months not finally invoiced will come to, as far as it is known now.",
+    )
+    total_cost_currency = serializers.CharField(
+        read_only=True, allow_null=True, help_text="That of its first plan; amounts in others are not added."
+    )
     billing_type_classification = serializers.CharField(read_only=True)
     agent_uuid = HexUUIDField(read_only=True, allow_null=True)
     flow_version = serializers.IntegerField(read_only=True, allow_null=True)
@@ -138,6 +150,7 @@ class OfferingSerializer(BuiltSerializer):
             view.addresses,
             managed=selectors.manages(view.actor, instance.customer_id),
             secrets=permitted(view.actor, "offering.secrets", provider_id=instance.customer_id),
+            money=permitted(view.actor, "stats.own_revenue", provider_id=instance.customer_id),
         )
 
 

@@ -125,6 +125,6 @@ ORDERINGS = {
     "state": "state",
     "type": "type",
     "total_customers": "total_customers",
-    "total_cost": "created",  # not known here; an order all the same, so that lists of it work
-    "total_cost_estimated": "created",
+    "total_cost": "total_cost",
+    "total_cost_estimated": "total_cost_estimated",
 }

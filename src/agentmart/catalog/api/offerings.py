@@ -30,12 +30,14 @@ from agentmart.catalog.api.shown_parts import kept_parts, read_parts
 from agentmart.catalog.models import Offering, OfferingComponent
 from agentmart.catalog.states import OfferingState
 from agentmart.identity import selectors as identity
-from agentmart.identity.models import SELLERS, Customer
-from agentmart.identity.permissions import require
+from agentmart.identity.models import SELLERS, Customer, Role
+from agentmart.identity.permissions import permitted, require
 from agentmart.infra.addresses import Addresses
 from agentmart.infra.permissions import LoggedIn
 from agentmart.infra.rest import ApiViewSet
 from agentmart.kit.errors import Forbidden, Invalid, NotFound
+
+FIGURES = frozenset({"total_cost", "total_cost_estimated"})
 
 
 class OfferingViewSet(ApiViewSet):
@@ -106,7 +108,15 @@ class OfferingViewSet(ApiViewSet):
         if self.action != "list":
             return selectors.shown_offerings(super().visible())
         rows = selectors.listed(super().visible(), self.actor)
+        if self._asks_for("total_cost") or self._asks_for("total_cost_estimated"):
+            rows = selectors.with_figures(rows)
         return selectors.with_sums(rows) if self._asks_for("total_customers") else rows
+
+    def asked_order(self) -> list[str]:
+        """Return the columns that `o` names; who may not know any offering's revenue does not learn it by its order."""
+        columns = super().asked_order()
+        knows = permitted(self.actor, "stats.revenue") or self.actor.customers_as({Role.CUSTOMER_OWNER})
+        return columns if knows else [name for name in columns if name.lstrip("-") not in FIGURES]
 
     def _asks_for(self, name: str) -> bool:
         """Return whether the list is sorted by something."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from agentmart.identity.api.fields import EmailsField, QuotasField, VatCodeField
 from agentmart.identity.api.filters import by_member, is_active_customer, only_checked
 from agentmart.identity.api.teams import CustomerTeamViewSet
 from agentmart.identity.countries import COUNTRIES
+from agentmart.identity.estimates import ESTIMATE, shown_estimate, with_estimates
 from agentmart.identity.models import Customer, Project, Role
 from agentmart.identity.permissions import require
 from agentmart.infra.rest import (
@@ -100,9 +102,10 @@ class CustomerSerializer(ApiSerializer):
         """Return how many people have a role in it."""
         return _usage(customer, "nc_user_count")
 
-    def get_billing_price_estimate(self, customer: Customer) -> dict[str, Any]:
-        """Return no estimate: invoices in state pending are one."""
-        return {}
+    @extend_schema_field(ESTIMATE)
+    def get_billing_price_estimate(self, customer: Customer) -> dict[str, str]:
+        """Return what the running month will come to, tax included, as last calculated."""
+        return shown_estimate(customer, actor=self.context["view"].actor, customer_id=customer.pk)
 
     def get_payment_profiles(self, customer: Customer) -> list[dict[str, Any]]:
         """Return none: payments need no profile."""
@@ -156,6 +159,10 @@ class CustomerViewSet(CustomerTeamViewSet):
     bodies = CustomerTeamViewSet.bodies
     queries: dict[str, Any] = {**CustomerTeamViewSet.queries, "countries": {}}
     see_members, write_members = "member.see", "member.write"
+
+    def visible(self) -> QuerySet[Any]:
+        """Return the visible customers with what their month will come to."""
+        return with_estimates(super().visible(), now=self.now, currency="currency")
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the visible rows, filtered; `owned_by_current_user` depends on who asks."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,8 +13,9 @@ from rest_framework.response import Response
 from agentmart.identity import services
 from agentmart.identity.api.filters import by_member_of_project
 from agentmart.identity.api.teams import ProjectTeamViewSet
-from agentmart.identity.models import Customer, Project, ProjectKind
-from agentmart.identity.permissions import require
+from agentmart.identity.estimates import ESTIMATE, shown_estimate, with_estimates
+from agentmart.identity.models import Customer, Project, ProjectKind, Role
+from agentmart.identity.permissions import permitted, require
 from agentmart.infra.rest import (
     ApiSerializer,
     HexUUIDField,
@@ -23,6 +26,9 @@ from agentmart.infra.rest import (
     by_uuid,
     by_words,
 )
+
+INVOICED = frozenset({Role.CUSTOMER_OWNER, Role.CUSTOMER_MANAGER})
+"""Roles that see invoices."""
 
 
 class ProjectSerializer(ApiSerializer):
@@ -57,9 +63,10 @@ class ProjectSerializer(ApiSerializer):
         """Return no counts by category; `resources_count` is the sum."""
         return {}
 
-    def get_billing_price_estimate(self, project: Project) -> dict[str, Any]:
-        """Return no estimate: invoices in state pending are one."""
-        return {}
+    @extend_schema_field(ESTIMATE)
+    def get_billing_price_estimate(self, project: Project) -> dict[str, str]:
+        """Return what the running month will come to, tax included, as last calculated."""
+        return shown_estimate(project, actor=self.context["view"].actor, customer_id=project.customer_id)
 
 
 class ProjectViewSet(ProjectTeamViewSet):
@@ -92,9 +99,19 @@ class ProjectViewSet(ProjectTeamViewSet):
         "customer_abbreviation": "customer__abbreviation",
         "start_date": "start_date",
         "end_date": "end_date",
-        "estimated_cost": "id",  # there are no estimates: all are equal
+        "estimated_cost": "estimated_cost",
     }
     see_members, write_members = "member.see_in_project", "member.write_in_project"
+
+    def visible(self) -> QuerySet[Any]:
+        """Return the visible projects with what their month will come to."""
+        return with_estimates(super().visible(), now=self.now, currency="customer__currency")
+
+    def asked_order(self) -> list[str]:
+        """Return the columns that `o` names; who sees no invoices does not learn costs by their order."""
+        columns = super().asked_order()
+        knows = permitted(self.actor, "invoice.see") or self.actor.customers_as(INVOICED)
+        return columns if knows else [name for name in columns if name.lstrip("-") != "estimated_cost"]
 
     def place(self, row: Project) -> tuple[Customer, Project | None]:
         """Return where the members of this row are."""

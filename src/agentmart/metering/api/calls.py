@@ -36,6 +36,7 @@ TOKENS_FROM = {
 }
 MOST_IN_CSV = 50_000
 CSV_BATCH = 1000
+FORMS = ("json", "csv")
 HIGHEST_VERSION = 2**31 - 1
 
 _UUIDS = {"type": "array", "items": {"type": "string"}}
@@ -51,7 +52,12 @@ SEARCH: dict[str, Any] = {
     },
     "request_id": {**_UUIDS, "description": "Only these calls; without start and end, whenever they were."},
     "before": {"type": "string", "description": "Only calls older than the one of this request_id."},
-    "format": {"type": "string", "enum": ["json", "csv"], "description": "`csv` for a spreadsheet."},
+    "export": {
+        "type": "string",
+        "enum": list(FORMS),
+        "description": "`csv` for a spreadsheet (or `Accept: text/csv`; `format` means the same).",
+    },
+    "format": {"type": "string", "enum": list(FORMS)},
 }
 COLUMNS = (
     "request_id",
@@ -192,7 +198,7 @@ class CallsViewSet(KeyedAgentConfigViewSet):
         """List the single calls, newest first; of very long lists, read on by `before`."""
         config = self.config_with_usage()
         found = Calls(config.resource_id, self._search(config))
-        if isinstance(request.accepted_renderer, CsvRenderer):
+        if self._wants_csv():
             return self._csv(found)
         calls: Any = found
         return self.get_paginated_response(self._shown(self.page_of(calls)))
@@ -228,6 +234,16 @@ class CallsViewSet(KeyedAgentConfigViewSet):
             request_ids=self._uuids("request_id"),
             before=before[-1] if before else None,
         )
+
+    def _wants_csv(self) -> bool:
+        """Return whether a table is asked for; raises 400."""
+        wanted = "csv" if isinstance(self.request.accepted_renderer, CsvRenderer) else "json"
+        for name in ("format", "export"):
+            wanted = self.request.query_params.get(name, wanted)
+            if wanted not in FORMS:
+                message = f"Select a valid choice. {wanted} is not one of the available choices."
+                raise serializers.ValidationError({name: [message]})
+        return wanted == "csv"
 
     def _uuids(self, name: str) -> tuple[UUID, ...]:
         try:

@@ -85,7 +85,7 @@ def _set_logging(config: AgentConfig, wanted: Mapping[str, Any], *, actor: Actor
     row, _ = PayloadSetting.objects.update_or_create(
         config=config, defaults={**after, "customer_id": config.customer_id, "modified": now}
     )
-    config.payload_setting = row  # type: ignore[attr-defined]  # the reverse of PayloadSetting.config
+    config.payload_setting = row
     ends = F("occurred_at") + timedelta(days=after["retention_days"])
     CallPayload.objects.filter(config_id=config.pk).update(expires_at=Least("expires_at", ends))
     access.publish_grants(Resource.objects.filter(pk=config.resource_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -49,6 +50,6 @@ def split_hours(*, now: datetime, back: timedelta) -> int:
     """
     until = now.replace(minute=0, second=0, microsecond=0)
     with tenancy.as_system("metering.split_hours"), connection.cursor() as cursor:
-        values = {"since": until - back, "until": until, "most": MOST, "nothing": NO_PLAN}
+        values: dict[str, Any] = {"since": until - back, "until": until, "most": MOST, "nothing": NO_PLAN}
         cursor.execute(SPLIT, values)
         return int(cursor.fetchone()[0])
