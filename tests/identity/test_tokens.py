@@ -57,7 +57,21 @@ def test_the_same_under_its_short_name(world: World) -> None:
     assert [row["uuid"] for row in ok(world.buyer.api.get("/api/api-tokens/"))] == [made["uuid"]]
     assert world.buyer.api.head(TOKENS)["X-Result-Count"] == "1"
     scopes = ok(world.buyer.api.get(f"{TOKENS}available_scopes/"))
-    assert [row["key"] for row in scopes] == ["all", "read"]
+    assert [(row["key"], row["permission"]) for row in scopes] == [("all", "all"), ("read", "read")]
+
+
+def test_a_bound_that_tokens_cannot_have_is_refused_not_ignored(world: World) -> None:
+    assert world.buyer.customer is not None
+    for name, value in (
+        ("allowed_networks", ["10.0.0.0/8"]),
+        ("allowed_scopes", [{"type": "customer", "uuid": world.buyer.customer.uuid}]),
+        ("allowed_networks", "10.0.0.1"),
+    ):
+        refused = world.buyer.api.post(TOKENS, {"name": "T", name: value})
+        assert (refused.status_code, list(refused.json())) == (400, [name])
+    assert ok(world.buyer.api.get(TOKENS)) == []
+    made = ok(world.buyer.api.post(TOKENS, {"name": "T", "allowed_networks": [], "allowed_scopes": []}), 201)
+    assert (made["allowed_networks"], made["allowed_scopes"], made["last_used_ip"]) == ([], [], None)
 
 
 def test_a_reading_token_only_reads(world: World) -> None:

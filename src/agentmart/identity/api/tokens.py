@@ -20,6 +20,28 @@ MEANINGS = {
 }
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}, "maxItems": 0})
+class NoBounds(serializers.Field[Any, Any, Any, Any]):
+    """A bound that tokens cannot have: always empty, and refused where somebody relies on it."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        """Return nothing; raises ValidationError for anything."""
+        if data != []:
+            raise serializers.ValidationError("Tokens cannot be bound to this; leave it empty.")
+        return []
+
+    def get_attribute(self, instance: Any) -> list[str]:
+        """Return nothing."""
+        return []
+
+    def to_representation(self, value: Any) -> list[str]:
+        """Return nothing."""
+        return []
+
+
 class ApiTokenSerializer(ApiSerializer):
     """A token as it is listed: everything but the token."""
 
@@ -32,12 +54,13 @@ class ApiTokenSerializer(ApiSerializer):
         allow_empty=False,
         max_length=2,
     )
-    allowed_scopes = serializers.SerializerMethodField()
-    allowed_networks = serializers.SerializerMethodField()
+    allowed_scopes = NoBounds()  # customers or projects: a token reaches what its person reaches
+    allowed_networks = NoBounds()  # a token works from everywhere
     expires_at = serializers.DateTimeField(required=False)
     is_active = serializers.SerializerMethodField()
     created = serializers.DateTimeField(read_only=True)
     last_used_at = serializers.SerializerMethodField()
+    last_used_ip = serializers.SerializerMethodField()
     use_count = serializers.IntegerField(read_only=True)
 
     def to_representation(self, instance: ApiToken) -> dict[str, Any]:
@@ -45,13 +68,9 @@ class ApiTokenSerializer(ApiSerializer):
         vars(instance)["scopes"] = [instance.scope]
         return super().to_representation(instance)
 
-    def get_allowed_scopes(self, token: ApiToken) -> list[str]:
-        """Return no customers or projects: a token reaches what its person reaches."""
-        return []
-
-    def get_allowed_networks(self, token: ApiToken) -> list[str]:
-        """Return no networks: a token works from everywhere."""
-        return []
+    def get_last_used_ip(self, token: ApiToken) -> str | None:
+        """Return none: addresses are not kept."""
+        return None
 
     def get_is_active(self, token: ApiToken) -> bool:
         """Return whether the token has not expired."""
@@ -73,6 +92,7 @@ class NewApiTokenSerializer(ApiTokenSerializer):
 class ScopeSerializer(serializers.Serializer[Any]):
     """What a token may be limited to."""
 
+    permission = serializers.CharField(help_text="The scope, as Waldur's clients name it.")
     key = serializers.CharField()
     description = serializers.CharField()
 
@@ -96,6 +116,8 @@ class ApiTokenViewSet(ApiViewSet):
         """Make a token; without `scopes` it may do everything you may, without `expires_at` it lasts a year."""
         body = self.body(ApiTokenSerializer)
         scopes = body.pop("scopes", [TokenScope.ALL])
+        for bound in ("allowed_scopes", "allowed_networks"):
+            body.pop(bound, None)
         scope = TokenScope.ALL if TokenScope.ALL in scopes else TokenScope.READ
         token, text = services.issue_token(actor=self.actor, now=self.now, scope=scope, **body)
         return self.answer(token, status=201, token=text)
@@ -114,5 +136,8 @@ class ApiTokenViewSet(ApiViewSet):
     @action(detail=False, methods=["get"])
     def available_scopes(self, request: Request) -> Response:
         """List what a token may be limited to."""
-        rows = [{"key": scope.value, "description": MEANINGS[scope]} for scope in TokenScope]
+        rows = [
+            {"permission": scope.value, "key": scope.value, "description": MEANINGS[scope]}
+            for scope in TokenScope
+        ]
         return self.get_paginated_response(self.paginate_queryset(rows))
