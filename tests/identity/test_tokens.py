@@ -43,6 +43,7 @@ def test_a_token_is_shown_once_and_kept_as_a_hash(world: World) -> None:
         "is_active": True,
         "created": "2026-03-10T12:00:00.000000Z",
         "last_used_at": "2026-03-10T12:00:00.000000Z",
+        "last_used_ip": None,
         "use_count": 0,
     }
     assert bytes(ApiToken.objects.get(pk=made["uuid"]).token_sha256) == hash_token(text)
