@@ -187,8 +187,8 @@ def test_limits_are_ordered_changed_and_their_history_kept(world: World, sold: d
         ({"setup": 1}, "limits.setup"),
         ({"seats": 4}, "limits"),
         ({}, "limits"),
-        ({"seats": -1}, "limits"),
-        ({"seats": 1.5}, "limits"),
+        ({"seats": -1}, "limits.seats"),
+        ({"seats": 1.5}, "limits.seats"),
         ([1], "limits"),
     ],
 )

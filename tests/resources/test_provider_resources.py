@@ -35,6 +35,11 @@ pytestmark = pytest.mark.django_db
 PROVIDED = "/api/marketplace-provider-resources/"
 
 
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
 @pytest.fixture
 def sold(world: World, runtime: RememberingRuntime) -> dict[str, str]:
     return desk(world, seat_price="2.50")
@@ -118,10 +123,7 @@ def test_what_the_provider_notes_is_shown_to_both_sides(
         ("set_limits", {"limits": {"cpus": 1}}, "limits"),
     ],
 )
-def test_bodies_that_cannot_be_meant(
-    world: World, here: str, action: str, body: Any, field: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
+def test_bodies_that_cannot_be_meant(world: World, here: str, action: str, body: Any, field: str) -> None:
     before = ok(world.buyer.api.get(bought(here)))
     refused = world.provider.api.post(f"{here}{action}/", body)
     assert (refused.status_code, [name.partition(".")[0] for name in refused.json()]) == (400, [field])
@@ -176,7 +178,7 @@ def test_what_the_installation_runs_is_restored_not_called_ok(
 
     def grants() -> set[str]:
         with tenancy.as_system("test"):
-            return {row.grant["status"] for row in GrantRow.objects.all()}
+            return {row.state for row in GrantRow.objects.all()}
 
     running_grants = grants()
     ok(world.provider.api.post(f"{here}set_as_erred/"))
@@ -220,8 +222,7 @@ def test_who_may_say_so(world: World, here: str) -> None:
     assert ok(world.buyer.api.get(bought(here))) == before
 
 
-def test_the_buyer_sets_the_last_day(world: World, here: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", lambda: NOW)
+def test_the_buyer_sets_the_last_day(world: World, here: str) -> None:
     path = bought(here)
     day = {"end_date": "2026-06-30"}
     for api in (customer_member(world, Role.CUSTOMER_SUPPORT), project_member(world)):

@@ -221,8 +221,6 @@ def well_formed(answer: Any) -> bool:
         return False
     content = answer.json()
     if answer.status_code == 400:
-        if isinstance(content, dict) and "errors" in content.get("extra", {}):
-            return bool(content["code"] == "invalid_flow")
         return isinstance(content, dict) and "detail" not in content and all(map(_told, content.values()))
     if answer.status_code > 400:
         return set(content) - {"extra"} == {"detail", "code"}

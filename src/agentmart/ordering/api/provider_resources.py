@@ -112,16 +112,20 @@ class ProviderResourceViewSet(ResourceViewSet):
         """Note what the provider says."""
         resources.note_of_provider(resource, name, value, actor=self.actor, now=self.now)
 
-    @action(detail=True, methods=["post"])
-    def set_as_ok(self, request: Request, **kwargs: Any) -> Response:
-        """Say that an erred resource runs again."""
+    def _call_ok(self) -> Response:
+        """Say that the resource of the address runs again."""
         services.call_ok(self.get_object(), actor=self.actor, now=self.now)
         return self._said("Resource is OK.")
 
     @action(detail=True, methods=["post"])
+    def set_as_ok(self, request: Request, **kwargs: Any) -> Response:
+        """Say that an erred resource runs again."""
+        return self._call_ok()
+
+    @action(detail=True, methods=["post"])
     def set_state_ok(self, request: Request, **kwargs: Any) -> Response:
         """Say that an erred resource runs again (another name)."""
-        return self.set_as_ok(request, **kwargs)
+        return self._call_ok()
 
     @action(detail=True, methods=["post"])
     def set_as_erred(self, request: Request, **kwargs: Any) -> Response:
