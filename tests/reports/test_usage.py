@@ -173,3 +173,38 @@ def test_the_same_as_is_billed(world: World, sold: Sold) -> None:
         kind: float(found[kind]) for kind, _ in billed
     }
     assert {kind for kind, _ in billed} == {"requests", "pages"}
+
+
+def test_a_page_of_the_components(world: World, sold: Sold) -> None:
+    say(world, sold, "5", "2026-03-15")
+    days = {"start": "2026-02-01", "end": "2026-03-31"}
+    whole = report(world, "usage", **days)
+    assert [row["type"] for row in whole["components"]] == [
+        "input_tokens",
+        "output_tokens",
+        "pages",
+        "requests",
+    ]
+    answer = world.operator.api.get(f"{STATS}usage/", **days, page_size=3, page=2)
+    body = ok(answer)
+    assert body["components"] == whole["components"][3:]
+    assert {**body, "components": None} == {**whole, "components": None}  # the totals are those of all
+    assert answer["X-Result-Count"] == "4"
+    assert 'rel="prev"' in answer["Link"]
+    assert world.operator.api.get(f"{STATS}usage/", **days, page=3, page_size=3).status_code == 404
+    assert list(world.operator.api.get(f"{STATS}usage/", page_size="x").json()) == ["page_size"]
+    assert (
+        ok(world.operator.api.get(f"{STATS}usage/", start="2026-05-01", end="2026-05-31", page=1))[
+            "components"
+        ]
+        == []
+    )
+    table = world.operator.api.get(f"{STATS}usage/", **days, page_size=1, export="csv").getvalue().decode()
+    assert len(table.splitlines()) == 1 + sum(len(row["items"]) for row in whole["components"])
+
+
+def test_the_components_hold_nothing_of_reports_that_were_taken_back(world: World, sold: Sold) -> None:
+    say(world, sold, "5", "2026-03-15")
+    say(world, sold, "0", "2026-03-15")
+    body = report(world, "usage", start="2026-03-01", end="2026-03-31")
+    assert "pages" not in by_type(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, overload
 
 from agentmart.kit.money import decimal_text, money_text
 from agentmart.ordering.states import OrderState
@@ -86,8 +86,10 @@ def _amounts(amounts: Amounts, currency: str) -> dict[str, str]:
 # -- usage
 
 
-def usage_body(asked: Range, group_by: str, found: Sequence[ComponentUse]) -> Body:
-    """Return the usage report."""
+def usage_body(
+    asked: Range, group_by: str, found: Sequence[ComponentUse], shown: Sequence[ComponentUse]
+) -> Body:
+    """Return the usage report with the components of a page; the totals are those of all that was found."""
     return {
         **head(asked, definitions.USAGE),
         "group_by": group_by,
@@ -100,11 +102,11 @@ def usage_body(asked: Range, group_by: str, found: Sequence[ComponentUse]) -> Bo
                 "measured_unit": use.measured_unit,
                 "usage": decimal_text(use.usage),
                 "items": [
-                    {"key": part.key, "name": part.name, "usage": decimal_text(part.usage)}
-                    for part in use.parts
+                    {"key": key, "name": name, "usage": amount}
+                    for key, name, amount in zip(use.keys, use.names, use.amounts, strict=True)
                 ],
             }
-            for use in found
+            for use in shown
         ],
         "totals": totals(found),
     }
@@ -124,10 +126,31 @@ def usage_rows(body: Body) -> Rows:
             yield [*columns, part["key"], part["name"], part["usage"]]
 
 
-def component_usage_rows(found: Sequence[ComponentUse], *, by_month: bool) -> list[Body]:
-    """Return usage as the lists that Waldur's client reads: one row per component, or per component and month."""
-    rows = []
-    for use in found:
+class ComponentUsageRows(Sequence[Body]):
+    """Usage as the lists that Waldur's client reads: one row per component, or per component and month.
+
+    There may be very many; a row is written when it is read.
+    """
+
+    def __init__(self, found: Sequence[ComponentUse], *, by_month: bool) -> None:
+        self._by_month = by_month
+        self._places = [(use, n) for use in found for n in (range(len(use.keys)) if by_month else (0,))]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Body: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Body]: ...
+
+    def __getitem__(self, index: int | slice) -> Body | list[Body]:
+        if isinstance(index, slice):
+            return [self._row(*place) for place in self._places[index]]
+        return self._row(*self._places[index])
+
+    def _row(self, use: ComponentUse, number: int) -> Body:
         row = {
             "offering_uuid": use.offering_id,
             "offering_name": use.offering_name,
@@ -136,13 +159,10 @@ def component_usage_rows(found: Sequence[ComponentUse], *, by_month: bool) -> li
             "organization_group_name": "",
             "organization_group_uuid": "",
         }
-        if not by_month:
-            rows.append({**row, "usage": decimal_text(use.usage)})
-            continue
-        for part in use.parts:
-            year, month = map(int, part.key.split("-"))
-            rows.append({**row, "usage": decimal_text(part.usage), "year": year, "month": month})
-    return rows
+        if not self._by_month:
+            return {**row, "usage": decimal_text(use.usage)}
+        year, month = map(int, use.keys[number].split("-"))
+        return {**row, "usage": use.amounts[number], "year": year, "month": month}
 
 
 # -- orders

@@ -41,6 +41,10 @@ CURRENCY: dict[str, Any] = {
         "description": "Only this currency; repeated: any of them.",
     }
 }
+PAGED: dict[str, Any] = {
+    "page": {"type": "integer", "minimum": 1, "description": "A page of the components instead of all."},
+    "page_size": {"type": "integer", "minimum": 1, "maximum": 300, "description": "Components a page."},
+}
 MONTH: dict[str, Any] = {
     "month": {
         "type": "string",

@@ -22,6 +22,7 @@ from agentmart.reports.api.parameters import (
     CURRENCY,
     EXPORT,
     MONTH,
+    PAGED,
     RANGE,
     grouped,
     read_choice,
@@ -78,7 +79,7 @@ class StatsViewSet(ApiViewSet):
     }
     queries: Mapping[str, Mapping[str, Any]] = {
         "revenue": {**RANGE, **_EVERYTHING, **CURRENCY, **grouped(revenue_reads.GROUPS, "month"), **EXPORT},
-        "usage": {**_USAGE, **grouped(usage_reads.GROUPS, "month")},
+        "usage": {**_USAGE, **grouped(usage_reads.GROUPS, "month"), **PAGED},
         "orders": {**RANGE, **_EVERYTHING, **CURRENCY, **grouped(order_reads.GROUPS, "day"), **EXPORT},
         "order_stats": {**RANGE, **_EVERYTHING, **CURRENCY, **EXPORT},
         "customers": {**RANGE, **EXPORT},
@@ -115,11 +116,20 @@ class StatsViewSet(ApiViewSet):
 
     @action(detail=False, methods=["get"])
     def usage(self, request: Request) -> HttpResponseBase:
-        """Return what was used, by component and group."""
+        """Return what was used, by component and group; with `page` or `page_size` that many components at a time.
+
+        The totals are those of all components, whatever the page.
+        """
         days, group_by = self._days(), self._group_by(usage_reads.GROUPS, "month")
         found = usage_reads.usage(days, self._scope(), group_by=group_by)
-        body = bodies.usage_body(days, group_by, found)
-        return self._report(days, body, bodies.USAGE_COLUMNS, bodies.usage_rows(body))
+        if self._wants_csv() or not {"page", "page_size"} & set(request.query_params):
+            body = bodies.usage_body(days, group_by, found, found)
+            return self._report(days, body, bodies.USAGE_COLUMNS, bodies.usage_rows(body))
+        page: Any = self.paginate_queryset(found)
+        body = bodies.usage_body(days, group_by, found, page)
+        return self.get_paginated_response(
+            answers.UsageReportSerializer(body, context=self.get_serializer_context()).data
+        )
 
     @action(detail=False, methods=["get"])
     def orders(self, request: Request) -> HttpResponseBase:
@@ -167,7 +177,7 @@ class StatsViewSet(ApiViewSet):
     def _component_usages(self, *, by_month: bool) -> HttpResponseBase:
         days = self._days()
         found = usage_reads.usage(days, self._scope(), group_by="month")
-        rows = bodies.component_usage_rows(found, by_month=by_month)
+        rows = bodies.ComponentUsageRows(found, by_month=by_month)
         if self._wants_csv():
             columns = tuple(self._serializer().child.fields)
             return self._csv(days, columns, ([row[name] for name in columns] for row in rows))

@@ -18,6 +18,16 @@ ZERO = Decimal(0)
 GROUPS = ("month", "day", "customer", "provider", "offering", "plan", "project", "resource")
 BY_TIME = ("month", "day")
 
+# By group: what lines are grouped by, and how that is shown; texts are made of the groups' keys, not of every line's.
+KEYS = {
+    "month": ("date_trunc('month', day::timestamp)::date", "to_char(grouped, 'YYYY-MM')"),
+    "day": ("day", "to_char(grouped, 'YYYY-MM-DD')"),
+    "provider": ("provider_customer_id", "replace(grouped::text, '-', '')"),
+} | {
+    kind: (f"{kind}_id", "replace(grouped::text, '-', '')")
+    for kind in ("customer", "offering", "plan", "project", "resource")
+}
+
 # A line belongs to its own invoice's month, so the invoices' months narrow what is read of the lines.
 REVENUE = """
 WITH lines AS (
@@ -36,19 +46,9 @@ WITH lines AS (
       AND (%(resource)s::uuid[] IS NULL OR i.resource_id = ANY(%(resource)s::uuid[]))
       AND (%(currency)s::text[] IS NULL OR i.currency = ANY(%(currency)s::text[]))
 ), keyed AS (
-    SELECT lines.*, CASE %(group_by)s
-        WHEN 'month' THEN to_char(day, 'YYYY-MM')
-        WHEN 'day' THEN to_char(day, 'YYYY-MM-DD')
-        WHEN 'customer' THEN replace(customer_id::text, '-', '')
-        WHEN 'provider' THEN replace(provider_customer_id::text, '-', '')
-        WHEN 'offering' THEN replace(offering_id::text, '-', '')
-        WHEN 'plan' THEN replace(plan_id::text, '-', '')
-        WHEN 'project' THEN replace(project_id::text, '-', '')
-        ELSE replace(resource_id::text, '-', '')
-    END AS key
-    FROM lines WHERE day BETWEEN %(start)s AND %(end)s
+    SELECT lines.*, {key} AS grouped FROM lines WHERE day BETWEEN %(start)s AND %(end)s
 )
-SELECT currency, key,
+SELECT currency, {shown} AS key,
     COALESCE(sum(price) FILTER (WHERE final), 0) AS total,
     COALESCE(sum(price) FILTER (
         WHERE final AND price >= 0 AND billing_type NOT IN ('usage', 'one', 'few')), 0) AS fixed,
@@ -56,7 +56,7 @@ SELECT currency, key,
     COALESCE(sum(price) FILTER (WHERE final AND price >= 0 AND billing_type IN ('one', 'few')), 0) AS one_time,
     COALESCE(sum(price) FILTER (WHERE final AND price < 0), 0) AS credits,
     COALESCE(sum(price) FILTER (WHERE NOT final), 0) AS estimated
-FROM keyed GROUP BY currency, key ORDER BY currency, key
+FROM keyed GROUP BY currency, grouped ORDER BY currency, grouped
 """
 
 
@@ -97,7 +97,8 @@ class CurrencyRevenue:
 
 def revenue(asked: Range, scope: Scope, *, group_by: str) -> list[CurrencyRevenue]:
     """Return the revenue of a range by currency; what has a name is ordered by its total, greatest first."""
-    found = rows(REVENUE, {**scope.values(), **_span(asked), "group_by": group_by})
+    key, shown = KEYS[group_by]
+    found = rows(REVENUE.format(key=key, shown=shown), {**scope.values(), **_span(asked)})
     known = names(group_by, {row["key"] for row in found})
     return [
         _currency(currency, list(part), known, by_time=group_by in BY_TIME)

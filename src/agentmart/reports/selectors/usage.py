@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from agentmart.catalog.models import Offering, OfferingComponent, PlanComponent
+from agentmart.catalog.models import OfferingComponent, PlanComponent
 from agentmart.contracts.usage import METERS
 from agentmart.kit.errors import Invalid
 from agentmart.kit.money import CONTEXT
@@ -19,19 +19,26 @@ from agentmart.reports.selectors.scope import Scope, names, rows
 
 ZERO = Decimal(0)
 GROUPS = ("month", "day", "offering", "customer", "project", "resource", "component")
-BY_TIME = ("month", "day")
+
+# By group: what an hour's row and a report's row are grouped by, and how that is shown. There are very many rows,
+# so that texts are made of the groups' keys and not of every row's.
+KEYS = {
+    "month": (
+        "date_trunc('month', hour AT TIME ZONE 'UTC')::date",
+        "date_trunc('month', e.day::timestamp)::date",
+        "to_char(key, 'YYYY-MM')",
+    ),
+    "day": ("(hour AT TIME ZONE 'UTC')::date", "e.day", "to_char(key, 'YYYY-MM-DD')"),
+    "component": ("NULL::date", "NULL::date", "type"),
+} | {
+    kind: (f"{kind}_id", f"u.{kind}_id", "replace(key::text, '-', '')")
+    for kind in ("offering", "customer", "project", "resource")
+}
 
 # Hourly sums of the gateway and reports of people (differences, each on its day), side by side.
 USAGE = """
 WITH hours AS (
-    SELECT offering_id, CASE %(group_by)s
-            WHEN 'month' THEN to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM')
-            WHEN 'day' THEN to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM-DD')
-            WHEN 'customer' THEN customer_id::text
-            WHEN 'project' THEN project_id::text
-            WHEN 'resource' THEN resource_id::text
-            WHEN 'offering' THEN offering_id::text
-        END AS key,
+    SELECT offering_id, {hour_key} AS key,
         sum(requests) AS requests, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
     FROM metering_usage_hour
     WHERE hour >= %(since)s AND hour < %(until)s
@@ -47,15 +54,9 @@ WITH hours AS (
     FROM hours h CROSS JOIN LATERAL (VALUES
         ('requests', h.requests), ('input_tokens', h.input_tokens), ('output_tokens', h.output_tokens)
     ) AS m(type, amount)
+    WHERE m.amount <> 0
     UNION ALL
-    SELECT u.offering_id, CASE %(group_by)s
-            WHEN 'month' THEN to_char(e.day, 'YYYY-MM')
-            WHEN 'day' THEN to_char(e.day, 'YYYY-MM-DD')
-            WHEN 'customer' THEN u.customer_id::text
-            WHEN 'project' THEN u.project_id::text
-            WHEN 'resource' THEN u.resource_id::text
-            WHEN 'offering' THEN u.offering_id::text
-        END, u.component_type, sum(e.amount)
+    SELECT u.offering_id, {report_key}, u.component_type, sum(e.amount)
     FROM metering_component_usage u JOIN metering_component_event e ON e.usage_id = u.id
     WHERE u.month >= %(first_month)s AND u.month <= %(end)s AND e.day BETWEEN %(start)s AND %(end)s
       AND (%(customer)s::uuid[] IS NULL OR u.customer_id = ANY(%(customer)s::uuid[]))
@@ -65,25 +66,29 @@ WITH hours AS (
       AND (%(project)s::uuid[] IS NULL OR u.project_id = ANY(%(project)s::uuid[]))
       AND (%(resource)s::uuid[] IS NULL OR u.resource_id = ANY(%(resource)s::uuid[]))
     GROUP BY 1, 2, 3
+), summed AS (
+    SELECT offering_id, type, key, sum(amount) AS amount FROM used
+    WHERE %(component)s::text[] IS NULL OR type = ANY(%(component)s::text[])
+    GROUP BY 1, 2, 3 HAVING sum(amount) <> 0
+), parts AS (
+    SELECT offering_id, type, sum(amount) AS usage, array_agg({shown} ORDER BY key) AS keys,
+        array_agg(trim_scale(amount)::text ORDER BY key) AS amounts
+    FROM summed GROUP BY 1, 2
 )
-SELECT offering_id, type, COALESCE(key, type) AS key, sum(amount) AS amount FROM used
-WHERE %(component)s::text[] IS NULL OR type = ANY(%(component)s::text[])
-GROUP BY 1, 2, 3 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3
+SELECT p.*, COALESCE(o.name, replace(p.offering_id::text, '-', '')) AS offering_name,
+    COALESCE(o.country, '') AS country, COALESCE(c.name, p.type) AS name,
+    COALESCE(c.measured_unit, '') AS measured_unit
+FROM parts p LEFT JOIN catalog_offering o ON o.id = p.offering_id
+LEFT JOIN catalog_offering_component c ON c.offering_id = p.offering_id AND c.type = p.type
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What was used in one month or day, by one customer …"""
-
-    key: str
-    name: str
-    usage: Decimal
-
-
-@dataclass(frozen=True, slots=True)
 class ComponentUse:
-    """What was used of one component of an offering."""
+    """What was used of one component of an offering: in all, and by month or day, customer …
+
+    The parts stand side by side: `keys`, what people call them, and their amounts as text.
+    """
 
     offering_id: UUID
     offering_name: str
@@ -91,15 +96,10 @@ class ComponentUse:
     type: str
     name: str
     measured_unit: str
-    parts: tuple[Part, ...]
-
-    @property
-    def usage(self) -> Decimal:
-        """The sum of the parts."""
-        total = ZERO
-        for part in self.parts:
-            total = CONTEXT.add(total, part.usage)
-        return total
+    usage: Decimal
+    keys: Sequence[str]
+    names: Sequence[str]
+    amounts: Sequence[str]
 
 
 def usage(asked: Range, scope: Scope, *, group_by: str) -> list[ComponentUse]:
@@ -111,18 +111,18 @@ def usage(asked: Range, scope: Scope, *, group_by: str) -> list[ComponentUse]:
         "start": asked.start,
         "end": asked.end,
         "first_month": asked.start.replace(day=1),
-        "group_by": group_by,
     }
-    found = rows(USAGE, values)
-    if group_by not in (*BY_TIME, "component"):
-        found = [{**row, "key": UUID(row["key"]).hex} for row in found]
-    known = names(group_by, {row["key"] for row in found})
-    parts: dict[tuple[UUID, str], list[Part]] = {}
-    for row in found:
-        part = Part(row["key"], known.get(row["key"], row["key"]), row["amount"])
-        parts.setdefault((row["offering_id"], row["type"]), []).append(part)
-    uses = _described(parts)
+    hour_key, report_key, shown = KEYS[group_by]
+    statement = USAGE.format(hour_key=hour_key, report_key=report_key, shown=shown)
+    found = rows(statement, values)
+    known = names(group_by, {key for row in found for key in row["keys"]})
+    uses = [ComponentUse(**row, names=_names(row["keys"], known)) for row in found]
     return sorted(uses, key=lambda use: (use.offering_name, use.offering_id.hex, use.type))
+
+
+def _names(keys: Sequence[str], known: Mapping[str, str]) -> Sequence[str]:
+    """Return what people call what stands behind the keys: themselves where they have no other name."""
+    return [known.get(key, key) for key in keys] if known else keys
 
 
 def totals(uses: Iterable[ComponentUse]) -> dict[str, Decimal]:
@@ -132,28 +132,6 @@ def totals(uses: Iterable[ComponentUse]) -> dict[str, Decimal]:
         if use.type in sums:
             sums[use.type] = CONTEXT.add(sums[use.type], use.usage)
     return sums
-
-
-def _described(parts: dict[tuple[UUID, str], list[Part]]) -> list[ComponentUse]:
-    ids = {offering_id for offering_id, _ in parts}
-    offerings = {row.id: row for row in Offering.objects.filter(id__in=ids).only("id", "name", "country")}
-    components = {
-        (row.offering_id, row.type): row for row in OfferingComponent.objects.filter(offering_id__in=ids)
-    }
-    return [
-        ComponentUse(
-            offering_id=offering_id,
-            offering_name=offerings[offering_id].name if offering_id in offerings else offering_id.hex,
-            country=offerings[offering_id].country if offering_id in offerings else "",
-            type=kind,
-            name=components[offering_id, kind].name if (offering_id, kind) in components else kind,
-            measured_unit=(
-                components[offering_id, kind].measured_unit if (offering_id, kind) in components else ""
-            ),
-            parts=tuple(found),
-        )
-        for (offering_id, kind), found in parts.items()
-    ]
 
 
 def narrowed_to_components(scope: Scope, types: tuple[str, ...], ids: tuple[UUID, ...]) -> Scope:
