@@ -13,11 +13,11 @@ from rest_framework.reverse import reverse
 from agentmart.billing import selectors
 from agentmart.billing.models import Invoice, InvoiceItem
 from agentmart.billing.states import InvoiceState
+from agentmart.infra.readers import moment_text
 from agentmart.infra.rest import ApiSerializer, HexUUIDField, Relation
 from agentmart.kit.money import decimal_text, money_text
 
 NOBODY = "0" * 32
-_time = serializers.DateTimeField().to_representation
 
 
 @extend_schema_field(str)
@@ -93,8 +93,8 @@ class InvoiceItemSerializer(serializers.Serializer[Any]):
             "price": float(item.price),
             "tax": money_text(item.tax, currency),
             "total": money_text(item.total, currency),
-            "start": _time(item.start),
-            "end": _time(item.end),
+            "start": moment_text(item.start),
+            "end": moment_text(item.end),
             "billing_type": item.billing_type,
             "component_type": item.component_type,
             "late": item.late,
