@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
+from tests.support.clocks import At
 from tests.support.django_database import connected_to
 from tests.support.postgres import Cluster, make_data_dir, shared_cluster
 from tests.support.runtime import RememberingRuntime
@@ -19,6 +20,7 @@ from tests.support.world import World, make_world
 
 from agentmart.adapters import runtimes
 from agentmart.config.database import DatabaseUrls
+from agentmart.infra import clock
 
 # A busy machine is no finding: examples may take their time, tests do not fail for it.
 settings.register_profile("agentmart", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -87,6 +89,12 @@ def data_dir() -> Iterator[Path]:
 def world(db: None) -> World:
     """The fixed cast, in this test's transaction."""
     return make_world()
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> At:
+    """Sets the clock of requests and jobs."""
+    return lambda moment: monkeypatch.setattr(clock, "now", lambda: moment)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,15 +9,16 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from tests.support.clocks import At
+from tests.support.market import member, operator
 from tests.support.sale import Sold, sell, use
-from tests.support.world import Api, World, make_world
+from tests.support.world import World
 
 from agentmart.billing import selectors
 from agentmart.billing.api import invoices
 from agentmart.billing.models import Invoice
-from agentmart.identity import services as identity
 from agentmart.identity.models import Role
-from agentmart.infra import clock, tenancy
+from agentmart.infra import tenancy
 from agentmart.infra.actors import Actor
 
 ACTIVATED = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -26,23 +26,10 @@ MID_MARCH = datetime(2026, 3, 20, 8, 30, tzinfo=UTC)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 AFTER_GRACE = APRIL + timedelta(hours=1)
 
-At = Callable[[datetime], None]
 
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> At:
-    """Set the clock of requests."""
-
-    def set_clock(moment: datetime) -> None:
-        monkeypatch.setattr(clock, "now", lambda: moment)
-
-    set_clock(AFTER_GRACE)
-    return set_clock
-
-
-@pytest.fixture
-def world(db: None, at: At) -> World:
-    return make_world()
+@pytest.fixture(autouse=True)
+def today(at: At) -> None:
+    at(AFTER_GRACE)
 
 
 @pytest.fixture
@@ -54,28 +41,6 @@ def generate(world: World, year: int = 2026, month: int = 3) -> Any:
     assert world.buyer.customer is not None
     body = {"customer": f"/api/customers/{world.buyer.customer.uuid}/", "year": year, "month": month}
     return world.operator.api.post("/api/invoices/", body)
-
-
-def client(world: World, role: str, *, in_project: bool = False) -> Api:
-    """Return the client of one more person, with a role at the buyer."""
-    with tenancy.as_system("test") as actor:
-        user = identity.create_user(actor=actor, now=ACTIVATED, username=f"person-{role}")
-        assert world.buyer.customer is not None
-        identity.add_member(
-            actor=actor,
-            now=ACTIVATED,
-            user=user,
-            role=role,
-            customer=world.buyer.customer,
-            project=world.buyer.project if in_project else None,
-        )
-        return Api(identity.refresh_token(user, actor=actor, now=ACTIVATED))
-
-
-def operator(flag: str) -> Api:
-    with tenancy.as_system("test") as actor:
-        user = identity.create_user(actor=actor, now=ACTIVATED, username=flag, **{flag: True})
-        return Api(identity.refresh_token(user, actor=actor, now=ACTIVATED))
 
 
 def test_generating_goes_from_draft_to_final(world: World, sold: Sold, at: At) -> None:
@@ -196,14 +161,14 @@ def test_who_sees_the_invoice(world: World, sold: Sold) -> None:
         operator("is_support"),
         operator("is_finance"),
         world.buyer.api,
-        client(world, Role.CUSTOMER_MANAGER),
+        member(world.buyer.customer, Role.CUSTOMER_MANAGER),
     )
     may_not = (
         world.provider.api,
         world.stranger.api,
         operator("is_catalog_manager"),
-        client(world, Role.CUSTOMER_SUPPORT),
-        client(world, Role.PROJECT_ADMIN, in_project=True),
+        member(world.buyer.customer, Role.CUSTOMER_SUPPORT),
+        member(world.buyer.customer, Role.PROJECT_ADMIN, world.buyer.project),
     )
     item = world.buyer.api.get(path).json()["items"][0]["uuid"]
     for api_client in may:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
+from tests.support.clocks import At
 from tests.support.market import ok
-from tests.support.sale import sell, use
+from tests.support.sale import generate, sell, use
 from tests.support.world import World, make_world
 from waldur_api_client.models.component_usage import ComponentUsage
 from waldur_api_client.models.invoice import Invoice
@@ -16,25 +16,17 @@ from waldur_api_client.models.invoice_item import InvoiceItem
 from waldur_api_client.models.invoice_stats_offering import InvoiceStatsOffering
 
 from agentmart.billing.api.answers import InvoiceItemSerializer
-from agentmart.infra import clock
 
 ACTIVATED = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 4, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def world(db: None, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(clock, "now", lambda: LATER)
+def world(db: None, at: At) -> World:
+    at(LATER)
     world = make_world()
     use(sell(world.provider, world.buyer, at=ACTIVATED), ACTIVATED)
     return world
-
-
-def generate(world: World, month: int) -> dict[str, Any]:
-    assert world.buyer.customer is not None
-    sent = {"customer": world.buyer.customer.uuid, "year": 2026, "month": month}
-    made: dict[str, Any] = ok(world.operator.api.post("/api/invoices/", sent), 201)
-    return made
 
 
 def test_invoices_are_read(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import Error as DatabaseError
 from tests.support.sale import end, sell, use
-from tests.support.world import Person, World, make_world
+from tests.support.world import Person, World
 
 from agentmart.billing import selectors, services
 from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem
@@ -22,11 +22,6 @@ from agentmart.infra import tenancy
 ACTIVATED = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 AFTER_GRACE = datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
 MAY_CLOSED = datetime(2026, 5, 1, 1, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def world(db: None) -> World:
-    return make_world()
 
 
 def totals(person: Person) -> list[D]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -16,9 +15,10 @@ from django.db import connection, transaction
 from django.db.utils import Error as DatabaseError
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
+from tests.support.clocks import At
 from tests.support.market import member, ok, operator
 from tests.support.racing import race
-from tests.support.sale import Sold, sell, use
+from tests.support.sale import Sold, generate, sell, use
 from tests.support.world import Api, World, make_world
 
 from agentmart.billing import services, tasks
@@ -33,33 +33,15 @@ AFTER_GRACE = datetime(2026, 4, 1, 1, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 FREE = {"name": "Free", "unit_price": "0", "components": [{"type": "requests", "price": "0"}]}
 
-At = Callable[[datetime], None]
 
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> At:
-    def set_clock(moment: datetime) -> None:
-        monkeypatch.setattr(clock, "now", lambda: moment)
-
-    set_clock(AFTER_GRACE)
-    return set_clock
-
-
-@pytest.fixture
-def world(db: None, at: At) -> World:
-    return make_world()
+@pytest.fixture(autouse=True)
+def today(at: At) -> None:
+    at(AFTER_GRACE)
 
 
 @pytest.fixture
 def sold(world: World) -> Sold:
     return sell(world.provider, world.buyer, at=ACTIVATED)
-
-
-def generate(world: World, month: int = 3) -> dict[str, Any]:
-    assert world.buyer.customer is not None
-    sent = {"customer": world.buyer.customer.uuid, "year": 2026, "month": month}
-    made: dict[str, Any] = ok(world.operator.api.post("/api/invoices/", sent), 201)
-    return made
 
 
 def path_of(invoice: dict[str, Any]) -> str:

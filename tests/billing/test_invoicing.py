@@ -92,6 +92,13 @@ def test_a_fixed_component_is_prorated_by_seconds_and_rounded_once(
     assert total(step.amount for step in line.rated.steps) == line.amount
 
 
+def test_eleven_of_thirty_days_are_not_rounded_before_they_are_multiplied() -> None:
+    """A share rounded to two places first (0.37) would charge 36.63."""
+    june = month(2026, 6)
+    (line,) = month_lines(june, [use(plan(BASE), Period(june.start, datetime(2026, 6, 12, tzinfo=UTC)))])
+    assert line.amount == D("36.30")
+
+
 def test_parts_of_a_month_are_lines_of_their_own() -> None:
     cut = datetime(2026, 3, 11, tzinfo=UTC)
     again = datetime(2026, 3, 12, tzinfo=UTC)

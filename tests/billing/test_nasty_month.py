@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.support.clocks import At
 from tests.support.market import OFFERINGS, RESOURCES, ok, run_order_jobs
-from tests.support.sale import Sold, sell
-from tests.support.world import World, make_world
+from tests.support.sale import Sold, generate, sell
+from tests.support.world import World
 
 from agentmart.catalog import services as catalog
 from agentmart.identity.models import Customer
-from agentmart.infra import clock, tenancy
+from agentmart.infra import tenancy
 from agentmart.resources.models import PlanPeriod, Resource
 
 USAGES = "/api/marketplace-component-usages/"
@@ -45,25 +45,14 @@ LARGE: dict[str, Any] = {
     ],
 }
 
-At = Callable[[datetime], None]
-
 
 def moment(month: int, day: int, hour: int = 0) -> datetime:
     return datetime(2026, month, day, hour, tzinfo=UTC)
 
 
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> At:
-    def set_clock(now: datetime) -> None:
-        monkeypatch.setattr(clock, "now", lambda: now)
-
-    set_clock(moment(3, 1))
-    return set_clock
-
-
-@pytest.fixture
-def world(db: None, at: At) -> World:
-    return make_world()
+@pytest.fixture(autouse=True)
+def today(at: At) -> None:
+    at(moment(3, 1))
 
 
 def report(world: World, sold: Sold, usage: str, day: str) -> None:
@@ -74,13 +63,6 @@ def report(world: World, sold: Sold, usage: str, day: str) -> None:
 def change(world: World, sold: Sold, action: str, **body: Any) -> None:
     ok(world.buyer.api.post(f"{RESOURCES}{sold.resource.uuid}/{action}/", body))
     run_order_jobs()
-
-
-def generate(world: World, month: int) -> dict[str, Any]:
-    assert world.buyer.customer is not None
-    body = {"customer": world.buyer.customer.uuid, "year": 2026, "month": month}
-    made: dict[str, Any] = ok(world.operator.api.post("/api/invoices/", body), 201)
-    return made
 
 
 def lines(invoice: dict[str, Any]) -> list[tuple[str, str, str, str, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
@@ -11,16 +10,17 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from tests.support.clocks import At
 from tests.support.market import ok
-from tests.support.sale import Sold, end, sell, use
-from tests.support.world import World, make_world
+from tests.support.sale import Sold, end, generate, sell, use
+from tests.support.world import World
 
 from agentmart.billing import services
 from agentmart.billing.models import BilledMonth, Invoice, InvoiceItem
 from agentmart.catalog import services as catalog
 from agentmart.catalog.models import PlanComponent, PlanPrice
 from agentmart.identity.models import Customer
-from agentmart.infra import clock, tenancy
+from agentmart.infra import tenancy
 from agentmart.resources.models import PlanPeriod
 
 USAGES = "/api/marketplace-component-usages/"
@@ -43,21 +43,10 @@ PLAN: dict[str, Any] = {
     ],
 }
 
-At = Callable[[datetime], None]
 
-
-@pytest.fixture
-def at(monkeypatch: pytest.MonkeyPatch) -> At:
-    def set_clock(moment: datetime) -> None:
-        monkeypatch.setattr(clock, "now", lambda: moment)
-
-    set_clock(MID_MARCH)
-    return set_clock
-
-
-@pytest.fixture
-def world(db: None, at: At) -> World:
-    return make_world()
+@pytest.fixture(autouse=True)
+def today(at: At) -> None:
+    at(MID_MARCH)
 
 
 @pytest.fixture
@@ -68,13 +57,6 @@ def sold(world: World) -> Sold:
 def report(world: World, sold: Sold, usage: Any, component: str = "storage", **more: Any) -> None:
     sent = {"resource": sold.resource.uuid, "component": component, "usage": usage, **more}
     ok(world.operator.api.post(USAGES, sent), 201)
-
-
-def generate(world: World, year: int = 2026, month: int = 3, status: int = 201) -> dict[str, Any]:
-    assert world.buyer.customer is not None
-    sent = {"customer": world.buyer.customer.uuid, "year": year, "month": month}
-    made: dict[str, Any] = ok(world.operator.api.post("/api/invoices/", sent), status)
-    return made
 
 
 def amounts(invoice: dict[str, Any]) -> dict[str, float]:
@@ -169,9 +151,9 @@ def test_imported_history_is_billed_when_somebody_asks(world: World, sold: Sold,
     services.close_periods(now=MID_MARCH)
     with tenancy.as_system("test"):
         assert not Invoice.objects.exists()
-    invoice = generate(world, 2024, 1)
+    invoice = generate(world, 1, year=2024)
     assert (invoice["state"], amounts(invoice), invoice["number"]) == ("created", {"storage": 150.0}, 1)
-    again = generate(world, 2024, 1, status=200)
+    again = generate(world, 1, year=2024, status=200)
     assert again == invoice
     report(world, sold, "10", date="2024-01-16")
     at(AFTER_GRACE)

@@ -39,11 +39,6 @@ FULL = 31 * 86400
 
 
 @pytest.fixture
-def world(db: None) -> World:
-    return make_world()
-
-
-@pytest.fixture
 def sold(world: World) -> Sold:
     return sell(world.provider, world.buyer, at=ACTIVATED)
 

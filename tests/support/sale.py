@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from tests.support.world import NOW, Person
+from tests.support.market import ok
+from tests.support.world import NOW, Person, World
 
 from agentmart.catalog import services as catalog
 from agentmart.catalog.models import AGENT_TYPE, Category, Plan
@@ -96,6 +97,14 @@ def end(sold: Sold, *, at: datetime) -> None:
     with tenancy.as_system("test") as actor:
         resources.begin_termination(sold.resource, actor=actor, now=at)
         resources.finish_termination(sold.resource, actor=actor, now=at)
+
+
+def generate(world: World, month: int = 3, *, year: int = 2026, status: int = 201) -> dict[str, Any]:
+    """The invoice of the buyer's month, which the operator asks for."""
+    assert world.buyer.customer is not None
+    asked = {"customer": world.buyer.customer.uuid, "year": year, "month": month}
+    made: dict[str, Any] = ok(world.operator.api.post("/api/invoices/", asked), status)
+    return made
 
 
 def use(

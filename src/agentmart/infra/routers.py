@@ -8,11 +8,14 @@ from rest_framework.routers import SimpleRouter
 
 
 class ApiRouter(SimpleRouter):
-    """Routes PUT only to viewsets that can change a row at all: `update` of the base stands on `partial_update`."""
+    """Routes PUT only to viewsets that can change a row at all: `update` of the base stands on `partial_update`.
+
+    What a viewset never answers (`http_method_names`) has no address.
+    """
 
     def get_method_map(self, viewset: Any, method_map: Any) -> dict[str, str]:
         """Return the methods of a route that the viewset has, by action."""
         bound: dict[str, str] = super().get_method_map(viewset, method_map)
         if bound.get("put") == "update" and not hasattr(viewset, "partial_update"):
             del bound["put"]
-        return bound
+        return {method: action for method, action in bound.items() if method in viewset.http_method_names}

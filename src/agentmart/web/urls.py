@@ -16,7 +16,7 @@ from agentmart.access.catalog_api import (
     ProviderOfferingViewSet,
 )
 from agentmart.access.tenants_api import CustomerViewSet, ProjectViewSet
-from agentmart.billing.api import InvoiceViewSet
+from agentmart.billing.api import InvoiceItemViewSet, InvoiceViewSet, PaymentViewSet
 from agentmart.catalog.api import (
     CategoryGroupViewSet,
     CategoryViewSet,
@@ -97,6 +97,8 @@ router.register("support-comments", CommentViewSet, basename="support-comment")
 router.register("support-attachments", AttachmentViewSet, basename="support-attachment")
 router.register("support-users", SupportUserViewSet, basename="support-user")
 router.register("invoices", InvoiceViewSet, basename="invoice")
+router.register("invoice-items", InvoiceItemViewSet, basename="invoice-item")
+router.register("payments", PaymentViewSet, basename="payment")
 router.register("marketplace-stats", StatsViewSet, basename="marketplace-stats")
 router.register("site-agent/provider-agents", ProviderAgentViewSet, basename="provider-agent")
 router.register(
