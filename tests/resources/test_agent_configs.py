@@ -107,7 +107,7 @@ def test_a_version_that_cannot_be_deployed_leaves_the_old_one(
 
 
 SETTINGS: dict[str, Any] = {
-    "allowed_origins": ["https://www.example.com", "http://localhost:3000", "https://*.example.org"],
+    "allowed_origins": ["https://www.example.com", "http://localhost:3000", "https://[2001:db8::1]:8443"],
     "widget": {
         "position": "bottom-left",
         "theme": "dark",
@@ -115,7 +115,7 @@ SETTINGS: dict[str, Any] = {
         "greeting": "Hi",
         "color": "#00ff00",
     },
-    "budget": {"monthly": "250.00", "currency": "EUR", "action": "notify"},
+    "budget": {"monthly": "250.00", "currency": "USD", "action": "stop"},
 }
 
 
@@ -129,7 +129,7 @@ def test_origins_widget_and_budget_are_kept(world: World, config: str) -> None:
     resource = ok(world.buyer.api.get(f"{RESOURCES}{shown['resource_uuid']}/"))
     assert {row["name"]: row["url"] for row in resource["endpoints"]} == shown["endpoints"]
     again = ok(
-        world.buyer.api.patch(config, {"allowed_origins": ["HTTPS://A.example/", "https://a.example"]})
+        world.buyer.api.patch(config, {"allowed_origins": ["HTTPS://A.example:443/", "https://a.example"]})
     )
     assert again["allowed_origins"] == ["https://a.example"]
     assert again["widget"] == SETTINGS["widget"]
@@ -149,7 +149,10 @@ def test_origins_widget_and_budget_are_kept(world: World, config: str) -> None:
         ({"budget": {"monthly": -1}}, "budget"),
         ({"budget": {"currency": "XXX"}}, "budget"),
         ({"budget": {"action": "explode"}}, "budget"),
-        ({"budget": {"action": "stop"}}, "budget"),  # nothing would stop the calls
+        ({"budget": {"monthly": "5.00", "currency": "EUR"}}, "budget"),  # the plan charges in USD
+        ({"knowledge_bases": ["a"]}, "knowledge_bases"),  # there are none
+        ({"system_settings": {"temperature": 1}}, "system_settings"),
+        ({"allowed_origins": ["https://*.example.org"]}, "allowed_origins"),
         ({"flow_version": 7}, "flow_version"),
         ({"flow_version": "newest"}, "flow_version"),
         ({"flow_version": True}, "flow_version"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -11,14 +12,15 @@ import jwt
 from agentmart.contracts.keys import format_key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Signing:
-    """How keys are signed; the gateway verifies with the same four values."""
+    """How keys are signed: with which key, whose name (`kid`) the token's header tells, and for whom."""
 
-    secret: str
+    secret: Any
     algorithm: str
     issuer: str
     audience: str
+    kid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +50,6 @@ def make_key(claims: Claims, *, kind: str, environment: str, signing: Signing) -
         "exp": int(claims.expires_at.timestamp()),
         "jti": claims.key_id.hex,
     }
-    token = jwt.encode(payload, signing.secret, algorithm=signing.algorithm)
+    headers = {"kid": signing.kid} if signing.kid else None
+    token = jwt.encode(payload, signing.secret, algorithm=signing.algorithm, headers=headers)
     return format_key(kind=kind, environment=environment, jwt=token)

@@ -1,4 +1,4 @@
-"""Jobs: another version of an agent for a buyer; answers only kept for a day; counters of quotas set right."""
+"""Jobs: another version of an agent for a buyer; answers kept for a day; last uses; counters of quotas set right."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ def follow_latest() -> None:
 def sweep_idempotent_calls() -> None:
     """Delete answers kept under idempotency keys once their day is over."""
     services.sweep_idempotent_calls(now=clock.now())
+
+
+@jobs.periodic("access.note_uses", cron="* * * * *")
+def note_uses() -> None:
+    """Write down when keys were last used."""
+    services.note_uses(now=clock.now())
 
 
 @jobs.periodic("access.recount_quotas", cron="29 3 * * *")

@@ -79,6 +79,7 @@ MATRIX: dict[str, str] = {
     "key.see": "St CO CM PA PM",
     "key.write": "CO CM PA PM",
     "key.revoke": "St CO CM PA PM",
+    "widget.embed": "CO CM PA PM",
     "usage.see": "St Su Fi CO CM CS PA PM Pm PO OM",
     "payload.see": "CO CM",
     "payload.write": "CO CM",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agentmart.catalog.selectors import plan_limits
+from agentmart.contracts.grants import BudgetAction
 from agentmart.identity.permissions import viewer
 from agentmart.infra.actors import Actor
 from agentmart.infra.rest import (
@@ -26,28 +26,20 @@ from agentmart.infra.rest import (
     fold,
 )
 from agentmart.kit.money import CURRENCIES, money_text
+from agentmart.resources.api.places import OriginField
 from agentmart.resources.models import AgentConfig
 from agentmart.resources.services.settings import LATEST
 from agentmart.resources.states import ResourceState
 
-ORIGIN = re.compile(r"\Ahttps?://(\*\.)?[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?\Z")
 COLOR = re.compile(r"\A#[0-9a-fA-F]{6}\Z")
 POSITIONS = ("bottom-right", "bottom-left", "top-right", "top-left")
 THEMES = ("light", "dark", "auto")
 MAX_ORIGINS = 50
-NOT_STOPPED = "Calls are not stopped at a budget yet; choose notify, or limit the plan's requests."
+ACTIONS = tuple(action.value for action in BudgetAction)
+NO_KNOWLEDGE = "This installation has no knowledge bases yet; an agent uses what its flow brings."
+NO_SYSTEM = "An agent has no settings beside its tweaks: set what `tweakable` names in `tweaks`."
+NOT_KEPT = ("knowledge_bases", "system_settings")
 STATE_NAMES = {fold(state.value): (state.value,) for state in ResourceState}
-
-
-class OriginField(serializers.CharField):
-    """A web page's origin: scheme, host, perhaps a port; no path."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """Return the origin in lower case; refuses what is none."""
-        origin = super().to_internal_value(data).lower().rstrip("/")
-        if not ORIGIN.match(origin):
-            raise serializers.ValidationError("Give an origin like https://www.example.com, without a path.")
-        return origin
 
 
 class WidgetSerializer(serializers.Serializer[Any]):
@@ -61,25 +53,37 @@ class WidgetSerializer(serializers.Serializer[Any]):
 
 
 class BudgetSerializer(serializers.Serializer[Any]):
-    """What the agent is meant to cost in a month, kept for its people; no call is stopped by it yet."""
+    """What the agent may cost in a calendar month (UTC), in the plan's currency."""
 
     monthly = serializers.DecimalField(
         max_digits=14, decimal_places=4, min_value=Decimal(0), allow_null=True, required=False
     )
     currency = serializers.ChoiceField(choices=sorted(CURRENCIES), required=False)
-    action = serializers.ChoiceField(choices=("notify",), required=False)
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Return the budget; refuses `stop`, which nothing would carry out."""
-        if isinstance(data, Mapping) and data.get("action") == "stop":
-            raise serializers.ValidationError({"action": [NOT_STOPPED]})
-        return super().to_internal_value(data)
+    action = serializers.ChoiceField(
+        choices=ACTIONS,
+        required=False,
+        help_text="notify: its people are told; stop: calls are refused too (402) until the month ends.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Turn the amount into text, as it is kept."""
         if attrs.get("monthly") is not None:
             attrs["monthly"] = money_text(attrs["monthly"], attrs.get("currency", "USD"))
         return dict(attrs)
+
+
+class NothingField(serializers.JSONField):
+    """A setting that no runtime here could use: it can be left empty, and is refused with the reason."""
+
+    def __init__(self, reason: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._reason = reason
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return nothing; refuses anything else."""
+        if data not in ([], {}):
+            raise serializers.ValidationError(self._reason)
+        return data
 
 
 @extend_schema_field({"oneOf": [{"type": "string", "enum": [LATEST]}, {"type": "integer", "minimum": 1}]})
@@ -107,19 +111,23 @@ class ConfigUpdateSerializer(serializers.Serializer[Any]):
     tweaks = serializers.DictField(child=serializers.DictField())
     flow_version = VersionField()
     allowed_origins = serializers.ListField(
-        child=OriginField(max_length=300),
+        child=OriginField(),
         max_length=MAX_ORIGINS,
-        help_text="Kept for the widget's pages; secret keys are accepted from anywhere.",
+        help_text="Pages that may use the agent's publishable keys, but for keys with origins of their own.",
     )
     widget = WidgetSerializer()
     budget = BudgetSerializer()
+    knowledge_bases = NothingField(
+        NO_KNOWLEDGE, required=False, help_text="Must be empty: there are none yet."
+    )
+    system_settings = NothingField(NO_SYSTEM, required=False, help_text="Must be empty: use tweaks.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return plain objects; an origin named twice is one."""
         values = {name: dict(value) if isinstance(value, dict) else value for name, value in attrs.items()}
         if "allowed_origins" in values:
             values["allowed_origins"] = list(dict.fromkeys(values["allowed_origins"]))
-        return values
+        return {name: value for name, value in values.items() if name not in NOT_KEPT}
 
 
 class AgentConfigSerializer(ApiSerializer):
@@ -144,6 +152,7 @@ class AgentConfigSerializer(ApiSerializer):
     allowed_origins = serializers.ListField(child=serializers.CharField(), read_only=True)
     widget = serializers.JSONField(read_only=True)
     budget = serializers.JSONField(read_only=True)
+    knowledge_bases = serializers.SerializerMethodField()
     limits = serializers.SerializerMethodField()
     endpoints = serializers.SerializerMethodField()
     created = serializers.DateTimeField(read_only=True)
@@ -152,6 +161,10 @@ class AgentConfigSerializer(ApiSerializer):
     def get_flow_version(self, config: AgentConfig) -> str | int | None:
         """Return `latest` where the agent follows the offering, else the number of its version."""
         return LATEST if config.follows_latest else config.resource.version
+
+    def get_knowledge_bases(self, config: AgentConfig) -> list[str]:
+        """Return the agent's knowledge bases: none yet."""
+        return []
 
     def get_limits(self, config: AgentConfig) -> dict[str, Any]:
         """Return the limits in force."""

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from agentmart.agents.models import FlowVersion
 from agentmart.agents.services import exposed_tweaks
+from agentmart.catalog.models import Plan
 from agentmart.contracts.grants import Tweakable
 from agentmart.contracts.tweaks import check_tweaks
 from agentmart.identity.permissions import require
@@ -35,13 +36,16 @@ def update_config(
 ) -> AgentConfig:
     """Change the buyer's settings of an agent; another version is deployed by a job, which then switches over.
 
-    Raises Invalid with the tweak's field (`tweaks.NODE.FIELD`) for what the offering does not expose, or
-    (flow_version) for a version that is neither the one it has nor the one on offer.
+    Raises Invalid with the tweak's field (`tweaks.NODE.FIELD`) for what the offering does not expose,
+    (flow_version) for a version that is neither the one it has nor the one on offer, or (budget.currency) for
+    another currency than the plan's.
     """
     require(actor, "config.edit", customer_id=config.customer_id, project_id=config.resource.project_id)
     values = dict(changes)
     if "tweaks" in values:
         values["tweaks"] = check_tweaks(values["tweaks"], tweakables(config.tweakable))
+    if values.get("budget", {}).get("monthly") is not None:
+        values["budget"] = _in_plan_currency(values["budget"], config.resource.plan)
     wanted = values.pop("flow_version", None)
     version: FlowVersion | None = None
     if wanted is not None:
@@ -59,6 +63,15 @@ def update_config(
             ask_for_version(config, version.id)
     audit.record("agent_config.updated", config, actor=actor, now=now, before=before, after=after)
     return config
+
+
+def _in_plan_currency(budget: Mapping[str, Any], plan: Plan | None) -> dict[str, Any]:
+    """Return a budget with its currency, the one that the plan charges in; raises Invalid for another one."""
+    if plan is None:
+        raise Invalid("An agent without a plan costs nothing, so it needs no budget.", field="budget.monthly")
+    if budget.get("currency", plan.currency) != plan.currency:
+        raise Invalid(f"The plan charges in {plan.currency}.", field="budget.currency")
+    return {**budget, "currency": plan.currency}
 
 
 def _version_of(config: AgentConfig, wanted: str | int) -> FlowVersion:
