@@ -89,6 +89,13 @@ class Gateway:
         self._metrics.watch(
             "usage_spooled", "Calls whose usage waits on the disk.", lambda: self._writer.spooled
         )
+        self._metrics.watch("calls_waiting", "Calls in turn.", lambda: self._pipeline.places.waiting)
+        if settings.limits_url:
+            self._metrics.watch(
+                "limits_shared",
+                "Whether limits are counted with the other gateways.",
+                lambda: self._pipeline.limits_shared,
+            )
         self._metrics.watch("calls_shed", "Calls refused for load.", lambda: self._runs.shedder.shed)
         for upstream in self._runs.upstreams:
             self._metrics.watch_runtime(
@@ -145,6 +152,7 @@ class Gateway:
         self._serving = False
         await self._runs.drain(self._settings.shutdown_grace if grace is None else grace)
         await self._writer.close(timeout=self._settings.usage_wait)
+        await self._pipeline.close()
         await self._grants.close()
         for runtime in self._runtimes.values():
             await runtime.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 from agentmart.contracts.grants import Grant
 from agentmart.contracts.tables import GRANT, USAGE_EVENT, USAGE_HOUR
@@ -23,6 +22,7 @@ from agentmart.gateway.limits import (
     Rule,
     estimate,
 )
+from agentmart.kit.ids import uuid7_floor
 
 # ruff: noqa: S608  every name below is a constant of ours
 _SUMS = "coalesce(sum(requests), 0)::bigint, coalesce(sum(input_tokens + output_tokens), 0)::bigint"
@@ -66,6 +66,14 @@ class LimitKeeper:
         """Return where the limits stand, as headers."""
         return headers_of(self._limiter.allowance(grant), self._limiter.clock_ns(), now)
 
+    @property
+    def shared(self) -> bool:
+        """Whether limits are counted with other gateways now."""
+        return False
+
+    async def close(self) -> None:
+        """End; there is nothing to close."""
+
     async def loaded(self, allowance: Allowance, now: datetime) -> Allowance:
         """Return the Grant's meters once all their sums are known; raises Unavailable."""
         month = month_number(now)
@@ -82,14 +90,11 @@ class LimitKeeper:
         """Return what usage says a scope has used in this month; raises Unavailable."""
         start = month_of(now)
         end = month_after(start)
-        values = (first_id(start), first_id(end), grant.resource_id) if rule.scope == KEY else (start, end)
+        values = (
+            (uuid7_floor(start), uuid7_floor(end), grant.resource_id) if rule.scope == KEY else (start, end)
+        )
         try:
             row = await self._database.row(SUM_OF[rule.scope], rule.owner, *values)
         except FAILED:
             raise Unavailable from None
         return 0 if row is None else int(row[0 if rule.kind == REQUESTS_MONTH else 1])
-
-
-def first_id(moment: datetime) -> UUID:
-    """Return the smallest UUID that begins with a time, as UUIDv7 do."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -10,16 +10,18 @@ from agentmart.contracts.grants import Grant
 from agentmart.contracts.tweaks import check_tweaks
 from agentmart.gateway.database import Database
 from agentmart.gateway.door import Door
+from agentmart.gateway.fairness import FairPlaces
 from agentmart.gateway.grants import Grants
 from agentmart.gateway.http import KEEP_ALIVE, Exchange, Reply
 from agentmart.gateway.idempotency import Idempotency
 from agentmart.gateway.keys import Caller, check_agent, check_grant, check_model, check_scope
-from agentmart.gateway.limit_keeper import Held, LimitKeeper
+from agentmart.gateway.limit_keeper import Held
 from agentmart.gateway.limits import check_context
 from agentmart.gateway.messages import Answer, Dialect, Invocation, agent_id, asked_seconds, scoped_session
 from agentmart.gateway.runs import Call, Run, Runs
 from agentmart.gateway.session_tokens import within
 from agentmart.gateway.settings import GatewaySettings
+from agentmart.gateway.shared_limits import open_limits
 from agentmart.kit.errors import DomainError
 from agentmart.kit.tokens import count_tokens
 
@@ -37,7 +39,8 @@ class Pipeline:
         self._database = database
         self._door = door
         self._grants = grants
-        self._limits = LimitKeeper(database)
+        self._limits = open_limits(settings, database)
+        self.places = FairPlaces(settings)
         self._runs = runs
         self._idempotency = Idempotency(
             database, secret=settings.keys.secret, longest=settings.run_timeout + AFTER_THE_RUN
@@ -69,6 +72,7 @@ class Pipeline:
                 return
         try:
             lease = await self._take(exchange, grant, now, invocation.text)
+            lease = await self.places.take(grant, lease, deadline)
             seal = self._idempotency.sealer(key, exchange.call_id) if key is not None else None
             call = Call(
                 exchange.call_id, grant, invocation, request, exchange.begun, len(body), seal, deadline
@@ -86,6 +90,15 @@ class Pipeline:
         caller, grant = await self._authenticate(exchange, self._settings.clock.now())
         self._door.admit(exchange, caller, grant)
         return grant
+
+    @property
+    def limits_shared(self) -> bool:
+        """Whether limits are counted with other gateways now."""
+        return self._limits.shared
+
+    async def close(self) -> None:
+        """Close what the limits use."""
+        await self._limits.close()
 
     # -- authenticate → grant
 

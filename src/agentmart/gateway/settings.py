@@ -7,6 +7,7 @@ from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
+from agentmart.adapters.counters import SCHEMES
 from agentmart.contracts.environment import environment
 from agentmart.contracts.payloads import keys_of
 from agentmart.contracts.places import Network, read_networks
@@ -46,7 +47,9 @@ class GatewaySettings:
     """Everything the gateway needs; times in seconds, sizes in bytes."""
 
     database_url: str = field(repr=False)
-    payload_secret: str = field(default="", repr=False, kw_only=True)  # seals kept content; without one none is
+    payload_secret: str = field(
+        default="", repr=False, kw_only=True
+    )  # seals kept content; without one none is
     keys: KeySettings
     sessions: SessionSettings = field(default_factory=SessionSettings, kw_only=True)
     trusted_proxies: tuple[Network, ...] = field(
@@ -61,6 +64,11 @@ class GatewaySettings:
     max_output: int = 4 * 1024 * 1024  # characters of an answer
     buffered_output: int = 256 * 1024  # characters made and not yet taken, after which the run waits
     max_calls: int = 2000  # in flight; one more is answered 503 at once
+    places: dict[str, int] = field(
+        default_factory=dict
+    )  # runtime → calls run there at once; more wait in turn
+    most_waiting: int = 1000  # calls in turn for one runtime
+    turn_patience: float = 10.0  # longest wait in turn
     longest_wait: float = 0.5  # of calls that were let in, before more are refused; 0: any
     # runtime → the runtime that runs its deployments too, asked where a run there cannot have begun
     fallbacks: dict[str, str] = field(default_factory=dict)
@@ -73,6 +81,9 @@ class GatewaySettings:
     grant_ttl: float = 60.0
     unknown_key_ttl: float = 2.0
     metrics_token: str = field(default="", repr=False)
+    limits_url: str = field(default="", repr=False)  # server of counters that several gateways share
+    limits_fail_open: bool = True  # while it is away each gateway counts by itself; else calls are refused
+    limits_timeout: float = 0.25
 
     @property
     def spool_dir(self) -> Path:
@@ -109,10 +120,36 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
         run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),
         metrics_token=env.text("AGENTMART_METRICS_TOKEN"),
+        places=_places(env),
+        limits_url=_limits_url(env),
+        limits_fail_open=_limits_fail_open(env),
         payload_secret=next(iter(keys_of(env.text("AGENTMART_PAYLOAD_KEY"))), ""),
         sessions=_session_settings(env),
         trusted_proxies=_trusted_proxies(env),
     )
+
+
+def _places(env: Environment) -> dict[str, int]:
+    """Return how many calls the embedded runtime runs at once; a Langflow server says itself when it is busy."""
+    places = env.integer("AGENTMART_RUNTIME_SLOTS")
+    if places < 0:
+        raise BadSetting("AGENTMART_RUNTIME_SLOTS must be at least 0")
+    runs = env.integer("AGENTMART_RUNTIME_CHILDREN") * env.integer("AGENTMART_RUNTIME_RUNS_PER_CHILD")
+    return {"embedded": places or max(1, runs)}
+
+
+def _limits_url(env: Environment) -> str:
+    url = env.text("AGENTMART_LIMITS_URL")
+    if url and url.partition("://")[0] not in SCHEMES:
+        raise BadSetting(f"AGENTMART_LIMITS_URL must begin with one of {', '.join(SCHEMES)} and ://")
+    return url
+
+
+def _limits_fail_open(env: Environment) -> bool:
+    policy = env.text("AGENTMART_LIMITS_FALLBACK")
+    if policy not in ("open", "closed"):
+        raise BadSetting(f"AGENTMART_LIMITS_FALLBACK must be open or closed, not {policy!r}")
+    return policy == "open"
 
 
 def _key_settings(env: Environment) -> KeySettings:
