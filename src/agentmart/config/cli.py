@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Create or reset a staff login; prints its API token as the last line.",
     ),
     "doctor": ("doctor:doctor", "Check configuration and every dependency; say how to fix what is wrong."),
+    "signing-keys": ("signing:signing_keys", "Show, rotate and retire the keys that sign API keys."),
     "settings": ("data:settings", "Print the documentation of all settings (docs/settings.md)."),
     "dev-clock": ("data:dev_clock", "Show or move the development clock."),
 }

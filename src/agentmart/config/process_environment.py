@@ -73,6 +73,12 @@ def runtime_venv(settings: Environment, data_dir: Path) -> Path:
     )
 
 
+def signing_keys_file(settings: Environment, data_dir: Path) -> Path:
+    """Return the path of the file of signing keys, which need not exist."""
+    given = settings.text("AGENT_KEYS_FILE")
+    return Path(given).expanduser().absolute() if given else data_dir / "signing-keys.json"
+
+
 def public_host(settings: Environment) -> str:
     """Return a host name under which this machine reaches what binds AGENTMART_HOST."""
     host = settings.text("AGENTMART_HOST")
@@ -116,6 +122,9 @@ def for_process(
     if name in DATABASE_SETTINGS:
         values[DATABASE_SETTINGS[name]] = _database_url(name, settings, urls)
         values["AGENT_KEYS_SECRET_KEY"] = secrets.keys_secret(settings, data_dir)
+        values["AGENT_KEYS_FILE"] = str(signing_keys_file(settings, data_dir))
+    if name == "gateway":
+        values["AGENT_SESSIONS_SECRET_KEY"] = secrets.sessions_secret(settings, data_dir)
     if name in ("web", "gateway"):
         values["AGENTMART_PAYLOAD_KEY"] = secrets.payload_key(settings, data_dir)
     if name in DJANGO_PROCESSES:

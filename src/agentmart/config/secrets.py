@@ -30,6 +30,7 @@ class Secrets:
     django_secret_key: str
     agent_keys_secret: str
     payload_key: str
+    sessions_secret: str
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -80,6 +81,11 @@ def keys_secret(environment: Environment, data_dir: Path) -> str:
     Raises BadSetting when it is shorter than 32 bytes: HS256 keys could then be guessed.
     """
     given = environment.text("AGENT_KEYS_SECRET_KEY")
+    if not given and environment.text("AGENT_KEYS_ALGORITHM") == "EdDSA":
+        raise BadSetting(
+            "AGENT_KEYS_ALGORITHM=EdDSA needs AGENT_KEYS_SECRET_KEY, an Ed25519 key in PEM form; or leave HS256 and "
+            "run `agentmart signing-keys rotate --algorithm EdDSA`"
+        )
     if given and len(given.encode()) < KEYS_SECRET_MIN_BYTES:
         raise BadSetting(
             f"AGENT_KEYS_SECRET_KEY has {len(given.encode())} bytes; it needs at least {KEYS_SECRET_MIN_BYTES}. "
@@ -91,6 +97,11 @@ def keys_secret(environment: Environment, data_dir: Path) -> str:
 def payload_key(environment: Environment, data_dir: Path) -> str:
     """Return the secrets that encrypt kept content: the setting, or the generated one."""
     return environment.text("AGENTMART_PAYLOAD_KEY") or load(data_dir).payload_key
+
+
+def sessions_secret(environment: Environment, data_dir: Path) -> str:
+    """Return the secret that signs tokens of chat sessions: the setting, or the generated one."""
+    return environment.text("AGENT_SESSIONS_SECRET_KEY") or load(data_dir).sessions_secret
 
 
 def django_secret(environment: Environment, data_dir: Path) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from agentmart.adapters.runtimes import TokenUsage
 from agentmart.contracts.grants import Grant
+from agentmart.contracts.keys import LIVE
 from agentmart.contracts.tables import CALL_PAYLOAD, CALL_STARTED, IDEMPOTENT_CALL, USAGE_EVENT, USAGE_HOUR
 from agentmart.contracts.usage import CallStarted, CallStatus, Completed, UsageEvent, UsageSource
 from agentmart.kit.ids import uuid7_time
@@ -82,7 +83,9 @@ def event_of(
         project_id=grant.project_id,
         resource_id=grant.resource_id,
         offering_id=grant.offering_id,
-        plan_id=grant.plan_id,
+        plan_id=grant.plan_id
+        if grant.environment == LIVE
+        else None,  # test calls are outside of any plan: not billed
         key_id=grant.key_id,
         flow_version_id=grant.flow_version_id,
         occurred_at=uuid7_time(call_id),
