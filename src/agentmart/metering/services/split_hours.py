@@ -21,7 +21,9 @@ WITH whole AS (
     SELECT resource_id, hour, sum(events) AS events FROM metering_usage_part
     WHERE hour >= %(since)s AND hour < %(until)s GROUP BY resource_id, hour
 ), behind AS MATERIALIZED (
-    SELECT whole.resource_id, whole.hour FROM whole LEFT JOIN split USING (resource_id, hour)
+    SELECT whole.resource_id, whole.hour, metering_first_id(whole.hour) AS low,
+        metering_first_id(whole.hour + interval '1 hour') AS high
+    FROM whole LEFT JOIN split USING (resource_id, hour)
     WHERE whole.events IS DISTINCT FROM split.events ORDER BY whole.hour LIMIT %(most)s
 ), made AS (
     INSERT INTO metering_usage_part (resource_id, hour, key_key, version_key, customer_id, provider_customer_id,
@@ -31,9 +33,10 @@ WITH whole AS (
         (array_agg(event.provider_customer_id))[1], count(*),
         count(*) FILTER (WHERE event.status IN ('error', 'timeout')), sum(event.requests),
         sum(event.input_tokens), sum(event.output_tokens)
-    FROM behind JOIN metering_usage_event event ON event.resource_id = behind.resource_id
-        AND event.id >= metering_first_id(behind.hour)
-        AND event.id < metering_first_id(behind.hour + interval '1 hour')
+    FROM behind CROSS JOIN LATERAL (
+        SELECT * FROM metering_usage_event
+        WHERE resource_id = behind.resource_id AND id >= behind.low AND id < behind.high OFFSET 0
+    ) event
     GROUP BY 1, 2, 3, 4
     ON CONFLICT (resource_id, hour, key_key, version_key) DO UPDATE SET events = excluded.events,
         errors = excluded.errors, requests = excluded.requests, input_tokens = excluded.input_tokens,
