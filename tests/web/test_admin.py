@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -30,11 +31,13 @@ from agentmart.identity.models import ApiToken, Customer, User
 from agentmart.identity.tokens import hash_token
 from agentmart.infra import tenancy
 from agentmart.infra.actors import Actor, RoleGrant
+from agentmart.infra.admin_columns import PlainAmount
 from agentmart.infra.models import AuditEntry
 from agentmart.metering.models import UsageEvent
 from agentmart.ordering.models import Order
 from agentmart.resources.models import Resource
 from agentmart.support.models import Issue
+from agentmart.web.models import UsageByHour
 
 pytestmark = pytest.mark.django_db
 
@@ -148,8 +151,9 @@ def test_a_form_from_elsewhere_is_refused(world: World) -> None:
 def test_every_model_of_ours_has_a_page() -> None:
     ours = {model for model in apps.get_models() if model.__module__.startswith("agentmart.")}
     missing = {model._meta.label for model in ours - set(REGISTERED)}
-    # keys of several columns: UsageHour is shown as web.UsageByHour, answers kept for a day are sealed anyway
-    assert missing == {"metering.UsageHour", "access.IdempotentCall"}
+    # keys of several columns: UsageHour is shown as web.UsageByHour, UsagePart holds the same sums by key, and
+    # answers kept for a day are sealed anyway
+    assert missing == {"metering.UsageHour", "metering.UsagePart", "access.IdempotentCall"}
     assert ProcrastinateJob in REGISTERED
 
 
@@ -271,6 +275,46 @@ def test_the_navigation_names_every_page(staff: Client) -> None:
     shown = staff.get("/admin/")
     links = {item["link"] for room in shown.context["sidebar_navigation"] for item in room["items"]}
     assert links == {page(model) for model in REGISTERED}
+
+
+def test_ids_are_shown_by_the_name_of_what_they_name(shop: Shop, staff: Client) -> None:
+    customer = shop.world.buyer.customer
+    assert customer is not None
+    with tenancy.as_system("test"):
+        row_of_hours(shop)
+        order = Order.objects.first()
+    assert order is not None
+    listed = staff.get(page(UsageByHour)).content.decode()
+    assert f'title="{customer.pk}">Buyer Ltd</a>' in listed
+    assert "2026-03-10 12:00" in listed  # ISO 8601, as in logs and invoices
+    assert ">Provider GmbH</a>" in staff.get(page(Order, "change", order.pk)).content.decode()
+
+
+def test_amounts_are_shown_as_people_write_them() -> None:
+    def shown(row: models.Model, name: str) -> str:
+        column = row._meta.get_field(name)
+        assert isinstance(column, models.DecimalField)
+        return PlainAmount(column)(row)
+
+    line = InvoiceItem(
+        total=Decimal("70.9300"), unit_price=None, quantity=Decimal("27.0000000000"), currency="USD"
+    )
+    assert [shown(line, name) for name in ("total", "quantity", "unit_price")] == ["70.93", "27", "-"]
+    assert shown(Invoice(total=Decimal("70.0000"), currency="JPY"), "total") == "70"
+
+
+def test_rows_without_texts_are_found_by_uuids_alone(shop: Shop, staff: Client) -> None:
+    with tenancy.as_system("test"):
+        row_of_hours(shop)
+        resource = running()
+    assert staff.get(page(UsageByHour), {"q": "helper"}).context["cl"].result_count == 0
+    assert staff.get(page(UsageByHour), {"q": resource.uuid}).context["cl"].result_count == 1
+
+
+def test_pages_are_named_as_the_navigation_names_them(staff: Client) -> None:
+    shown = staff.get(page(AuditEntry)).content.decode()
+    assert "Audit entries" in shown
+    assert "entrys" not in shown
 
 
 # --- nothing is written past a service --------------------------------------------------------------

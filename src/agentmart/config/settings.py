@@ -123,6 +123,7 @@ AUTH_PASSWORD_VALIDATORS = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "agentmart.web.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = None  # files are served from where the packages hold them
 WHITENOISE_USE_FINDERS = True

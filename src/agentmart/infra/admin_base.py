@@ -20,27 +20,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from agentmart.infra import clock
 from agentmart.infra.actors import Actor
+from agentmart.infra.admin_columns import LinkedId, PlainAmount
 from agentmart.infra.rest import parse_uuid
 from agentmart.kit.errors import DomainError
 
 MOST_COUNTED = 10_000
 MOST_AT_ONCE = 100
-
-POINTS_AT = {
-    "actor": "user",
-    "config": "agentconfig",
-    "created_by": "user",
-    "issuer": "customer",
-    "key": "apikey",
-    "provider_customer": "customer",
-}
-"""What a plain uuid column names where that is not the model of the column's own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,35 +74,6 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the s
         rows: Any = self.object_list
         counted: int = rows.order_by()[:MOST_COUNTED].count()
         return counted
-
-
-class LinkedId:
-    """A column of plain uuids, each linked to the page of the row it names."""
-
-    def __init__(self, name: str, site: Any) -> None:
-        self.__name__ = name
-        self.short_description = name.removesuffix("_id").replace("_", " ")
-        self.admin_order_field = name
-        self._site = site
-
-    @cached_property
-    def _page(self) -> str:
-        """Return the name of the page, empty where no registered model has that name."""
-        stem = self.__name__.removesuffix("_id")
-        wanted = POINTS_AT.get(stem, stem)
-        for model in self._site._registry:
-            if model._meta.model_name == wanted:
-                return f"{self._site.name}:{model._meta.app_label}_{wanted}_change"
-        return ""
-
-    def __call__(self, row: models.Model) -> str:
-        """Return the link, the bare uuid without a page, a dash for nothing."""
-        value = getattr(row, self.__name__)
-        if value is None:
-            return "-"
-        if not self._page:
-            return str(value)
-        return format_html('<a class="underline" href="{}">{}</a>', reverse(self._page, args=[value]), value)
 
 
 class OperatorAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
@@ -175,7 +136,15 @@ class OperatorAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Return the columns; plain uuids are linked to what they name."""
-        return [self._linked(name) for name in super().get_list_display(request)]
+        return [self._shown(name) for name in super().get_list_display(request)]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, with the names of what its rows' ids point at."""
+        found = super().get_changelist_instance(request)
+        for column in found.list_display:
+            if isinstance(column, LinkedId):
+                column.learn(found.result_list)
+        return found
 
     def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
         """Join exactly the relations that the list shows."""
@@ -184,11 +153,17 @@ class OperatorAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         shown = set(self.list_display)
         return tuple(c.name for c in self.model._meta.concrete_fields if c.is_relation and c.name in shown)
 
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        """Return what is searched; rows without texts are found by uuids."""
+        return tuple(self.search_fields) or ("pk",)
+
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
         """Search texts; a uuid (any form) finds the rows that carry it in any column."""
         wanted = parse_uuid(search_term) if search_term else None
+        if wanted is None and search_term and not self.search_fields:
+            return queryset.none(), False
         if wanted is None:
             found: tuple[models.QuerySet[Any], bool] = super().get_search_results(
                 request, queryset, search_term.replace("\x00", "")
@@ -204,7 +179,7 @@ class OperatorAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return everything that is not hidden."""
         names = [c.name for c in self.model._meta.concrete_fields if c.name not in self._unshown()]
-        return [self._linked(name) for name in names]
+        return [self._shown(name) for name in names]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return all fields but the edited ones."""
@@ -214,13 +189,13 @@ class OperatorAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         binary = {c.name for c in self.model._meta.concrete_fields if isinstance(c, models.BinaryField)}
         return binary | set(self.hidden)
 
-    def _linked(self, name: Any) -> Any:
-        """Return a plain uuid column as links, everything else as it is."""
+    def _shown(self, name: Any) -> Any:
+        """Return a plain uuid column as links and a column of amounts as people write them, others as they are."""
         columns = {column.name: column for column in self.model._meta.concrete_fields}
-        column = columns.get(name) if isinstance(name, str) else None
+        column = columns.get(name) if isinstance(name, str) and name not in self.editable else None
         if isinstance(column, models.UUIDField) and not column.primary_key and name.endswith("_id"):
             return LinkedId(name, self.admin_site)
-        return name
+        return PlainAmount(column) if isinstance(column, models.DecimalField) else name
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Show what the audit log says of the row."""

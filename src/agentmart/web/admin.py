@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.apps import apps
@@ -17,10 +18,26 @@ from procrastinate.contrib.django.models import (
 )
 
 from agentmart.infra.admin_base import OperatorAdmin
+from agentmart.infra.admin_columns import called_by
+from agentmart.web.admin_site import ROOMS
 from agentmart.web.models import UsageByHour
 
 OURS = "agentmart."
 MOST_COLUMNS = 7
+ALIKE = ("id", "modified", "created")
+ODD_NAMES = {
+    "catalog.OfferingPrivate": ("private settings of an offering", "private settings of offerings"),
+    "identity.ApiToken": ("API token", "API tokens"),
+    "access.ApiKey": ("API key", "API keys"),
+    "access.GrantRow": ("grant", "grants"),
+    "metering.CallStarted": ("call under way", "calls under way"),
+    "support.SlaTarget": ("SLA target", "SLA targets"),
+    "procrastinate.ProcrastinateJob": ("job", "jobs"),
+    "procrastinate.ProcrastinateEvent": ("event of a job", "events of jobs"),
+    "procrastinate.ProcrastinatePeriodicDefer": ("periodic job", "periodic jobs"),
+    "procrastinate.ProcrastinateWorker": ("worker", "workers"),
+}
+"""Models whose name is not what people call it: one of them, several."""
 
 
 @admin.register(UsageByHour)
@@ -50,23 +67,43 @@ class UsageByHourAdmin(OperatorAdmin):
 
 
 def columns_of(model: type[models.Model]) -> tuple[str, ...]:
-    """Return the columns of a list nobody designed: the short ones, in their order."""
+    """Return the columns of a list nobody designed: the short ones, what every row has (its id, its times) last."""
     long = (models.JSONField, models.TextField, models.BinaryField)
     names = [column.name for column in model._meta.concrete_fields if not isinstance(column, long)]
-    return tuple(names[:MOST_COLUMNS])
+    telling = [name for name in names if name not in ALIKE]
+    return tuple([*telling, *(name for name in reversed(ALIKE) if name in names)][:MOST_COLUMNS])
+
+
+def searched(model: type[models.Model]) -> tuple[str, ...]:
+    """Return what a list nobody designed is searched by: its texts, and the names of what its rows belong to."""
+    fields = model._meta.concrete_fields
+    texts = [c.name for c in fields if isinstance(c, models.CharField | models.TextField) and not c.choices]
+    found = texts[:MOST_COLUMNS]
+    for column in fields:
+        related = column.related_model
+        if isinstance(related, type) and issubclass(related, models.Model):
+            called = called_by(related)
+            found += [f"{column.name}__{called}"] if called else []
+    return tuple(found)
+
+
+def filtered(model: type[models.Model]) -> tuple[str, ...]:
+    """Return what a list nobody designed is filtered by: its choices, its flags and its first time."""
+    fields = model._meta.concrete_fields
+    chosen = [c.name for c in fields if c.choices or isinstance(c, models.BooleanField)]
+    times = [c.name for c in fields if isinstance(c, models.DateTimeField)]
+    return (*chosen, *(["created"] if "created" in times else times[:1]))
 
 
 def plain(model: type[models.Model]) -> type[OperatorAdmin]:
-    """Return a read-only page for a model: short columns, choices as filters, texts searched."""
-    fields = model._meta.concrete_fields
-    texts = [c.name for c in fields if isinstance(c, models.CharField | models.TextField) and not c.choices]
+    """Return a read-only page for a model: short columns, filters, texts searched."""
     return type(
         f"{model.__name__}Admin",
         (OperatorAdmin,),
         {
             "list_display": columns_of(model),
-            "list_filter": tuple(c.name for c in fields if c.choices or isinstance(c, models.BooleanField)),
-            "search_fields": tuple(texts[:MOST_COLUMNS]),
+            "list_filter": filtered(model),
+            "search_fields": searched(model),
         },
     )
 
@@ -83,4 +120,19 @@ def complete() -> None:
             admin.site.register(model, plain(model))
 
 
+def name_rooms() -> None:
+    """Let every page say what the navigation says: modules by their room, models in good English."""
+    for label, name in ROOMS.items():
+        if apps.is_installed(f"{OURS}{label}") or label == "procrastinate":
+            apps.get_app_config(label).verbose_name = name
+    for model in admin.site._registry:
+        options = model._meta
+        one = str(options.verbose_name)
+        plural = re.sub(
+            r"(?<=[^aeiou])ys$", "ies", str(options.verbose_name_plural)
+        )  # Django adds an s alone
+        options.verbose_name, options.verbose_name_plural = ODD_NAMES.get(options.label, (one, plural))
+
+
 complete()
+name_rooms()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
 from datetime import datetime
@@ -112,10 +111,6 @@ class OperatorSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold ships no ty
         modules: list[Any] = super().get_app_list(request, app_label)
         for module in modules:
             module["name"] = ROOMS.get(module["app_label"], module["name"])
-            for model in module["models"]:
-                model["name"] = re.sub(
-                    r"(?<=[^aeiou])ys$", "ies", str(model["name"])
-                )  # Django adds an s alone
         order = {label: place for place, label in enumerate(ROOMS)}
         return sorted(modules, key=lambda module: order.get(module["app_label"], len(order)))
 
