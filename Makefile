@@ -10,7 +10,7 @@ RUNTIME_VENV := $(or $(AGENTMART_RUNTIME_VENV),$(DATA_DIR)/runtime-venv)
 SOURCES := src tests scripts benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: bench-rest help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
+.PHONY: bench-rest chaos soak fuzz help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,15 @@ test-slow: setup ## Tests that start the whole product or kill processes, and th
 
 test-langflow: setup ## The runtime's tests against a real Langflow server, installed for them (1.4 GB)
 	$(BIN)/python -m scripts.try_langflow .agentmart/langflow-venv
+
+chaos: setup ## Break everything, one thing after the other, under 50,000 calls (CALLS=); log in docs/chaos.log
+	AGENTMART_CHAOS_CALLS=$(or $(CALLS),50000) AGENTMART_CHAOS_LOG=docs/chaos.log $(BIN)/pytest -s tests/chaos/test_chaos.py
+
+soak: setup ## Load for 30 minutes (MINUTES=): memory must stay flat; log in docs/soak.log
+	AGENTMART_SOAK_MINUTES=$(or $(MINUTES),30) AGENTMART_SOAK_LOG=docs/soak.log $(BIN)/pytest -s tests/chaos/test_soak.py
+
+fuzz: setup ## Feed the gateway's parsers 1,200,000 inputs (INPUTS=) that are nearly right; SEED= repeats a run
+	AGENTMART_FUZZ_INPUTS=$(or $(INPUTS),1200000) AGENTMART_FUZZ_SEED=$(or $(SEED),$(shell date +%F)) $(BIN)/pytest tests/fuzz -k mutated
 
 fast: setup ## Tests that need no server: seconds
 	$(BIN)/pytest -m "not slow and not stack and not runtime and not database" tests/kit tests/contracts tests/lints tests/billing tests/catalog tests/gateway
