@@ -41,18 +41,18 @@ def check(person: Waldur, name: str, wanted: set[str], **filters: Any) -> None:
 @pytest.mark.parametrize("kind", ["customers", "users", "projects"])
 def test_all_pages_of_people_and_places(party: Party, kind: str) -> None:
     word = f"page{party.number}x"
-    bodies: dict[str, tuple[str, dict[str, Any]]] = {
-        "customers": ("name", {}),
-        "users": ("username", {"email": "a@b.example"}),
-        "projects": ("name", {"customer": party.buying.url}),
+    bodies: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "customers": ("name", "query", {}),
+        "users": ("username", "username", {"email": "a@b.example"}),
+        "projects": ("name", "query", {"customer": party.buying.url}),
     }
-    key, more = bodies[kind]
+    key, found_by, more = bodies[kind]
     made = make(party.staff, f"/api/{kind}/", ({**more, key: f"{word}{number}"} for number in range(ROWS)))
-    check(party.staff, f"{kind}_list", {row["uuid"] for row in made}, **{key: word})
+    check(party.staff, f"{kind}_list", {row["uuid"] for row in made}, **{found_by: word})
     if kind == "projects":
         mine = {row["uuid"] for row in made} | {party.project.uuid.hex}
         check(party.buyer, "projects_list", mine, customer=[party.buying.uuid])
-    assert party.stranger.all(f"{kind}_list", **{key: word}) == []
+    assert party.stranger.all(f"{kind}_list", **{found_by: word}) == []
 
 
 def test_all_pages_of_offerings(party: Party) -> None:

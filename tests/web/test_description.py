@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ JSON = {"Accept": "application/vnd.oai.openapi+json"}
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty data folder; what is made is short, and counted by its text."""
     settings.DATA_DIR = tmp_path
     described.rendered.cache_clear()

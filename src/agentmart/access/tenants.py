@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from agentmart.access import services as access
 from agentmart.access.models import ApiKey
 from agentmart.agents.models import Agent
-from agentmart.catalog.models import ServiceProvider
+from agentmart.catalog import services as catalog
 from agentmart.identity import quotas
 from agentmart.identity import services as identity
 from agentmart.identity.models import Customer, Project
@@ -21,6 +21,7 @@ from agentmart.identity.permissions import require
 from agentmart.infra import tenancy
 from agentmart.infra.actors import Actor
 from agentmart.resources.models import Resource
+from agentmart.resources.services import naming
 from agentmart.resources.states import ResourceState
 
 
@@ -52,9 +53,8 @@ def update_customer(
 
 def _pass_name_on(customer: Customer, *, now: datetime) -> None:
     """Write a customer's new name where those read it who do not see the customer: buyers, and its providers."""
-    with tenancy.elevated():
-        ServiceProvider.objects.filter(customer=customer).update(name=customer.name, modified=now)
-        Resource.objects.filter(customer=customer).update(customer_name=customer.name, modified=now)
+    catalog.rename_provider(customer, now=now)
+    naming.rename_customer(customer, now=now)
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from agentmart.catalog.models import Category, CategoryGroup, Offering, ServiceP
 from agentmart.catalog.services.removing import HasDependents, remove
 from agentmart.identity.models import Customer
 from agentmart.identity.permissions import require
-from agentmart.infra import audit
+from agentmart.infra import audit, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.infra.models import snapshot
 
@@ -118,6 +118,13 @@ def update_provider(
     require(actor, "provider.edit", provider_id=provider.customer_id)
     change_row(provider, changes, action="service_provider.updated", actor=actor, now=now)
     return provider
+
+
+@transaction.atomic
+def rename_provider(customer: Customer, *, now: datetime) -> None:
+    """Give a customer's public face its new name; noted with the customer's own change."""
+    with tenancy.elevated():
+        ServiceProvider.objects.filter(customer=customer).update(name=customer.name, modified=now)
 
 
 @transaction.atomic
