@@ -22,6 +22,7 @@ SECRETS = {
     "AGENT_KEYS_SECRET_KEY": "keys-secret-keys-secret-keys-secret-keys",
     "OPENAI_API_KEY": "model-key",
     "LANGFLOW_RUNTIME_API_KEY": "langflow-key",
+    "AGENTMART_PAYLOAD_KEY": "payload-key",
 }
 
 
@@ -33,12 +34,12 @@ def told(name: str, data_dir: Path, **values: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "holds"),
     [
-        ("web", {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"]}),
+        ("web", {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"], "payload-key"}),
         (
             "worker",
             {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"], "langflow-key"},
         ),
-        ("gateway", {GATEWAY, SECRETS["AGENT_KEYS_SECRET_KEY"], "langflow-key"}),
+        ("gateway", {GATEWAY, SECRETS["AGENT_KEYS_SECRET_KEY"], "langflow-key", "payload-key"}),
         ("runtime", {SECRETS["OPENAI_API_KEY"]}),
         ("dev-model", set()),
     ],
