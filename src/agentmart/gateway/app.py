@@ -90,12 +90,7 @@ class Gateway:
             "usage_spooled", "Calls whose usage waits on the disk.", lambda: self._writer.spooled
         )
         self._metrics.watch("calls_waiting", "Calls in turn.", lambda: self._pipeline.places.waiting)
-        if settings.limits_url:
-            self._metrics.watch(
-                "limits_shared",
-                "Whether limits are counted with the other gateways.",
-                lambda: self._pipeline.limits_shared,
-            )
+        self._metrics.watch("limits_shared", "Counted with others?", lambda: self._pipeline.limits_shared)
         self._metrics.watch("calls_shed", "Calls refused for load.", lambda: self._runs.shedder.shed)
         for upstream in self._runs.upstreams:
             self._metrics.watch_runtime(

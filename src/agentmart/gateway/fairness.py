@@ -173,7 +173,8 @@ class Rota:
             customer.credit = min(earned, max(customer.credit, self._most_credit(customer)))
 
     def _forget(self, customer: _Customer) -> None:
-        if not customer.held and not customer.queue and self._customers.pop(customer.name, None):
+        if not customer.held and not customer.queue and customer.name in self._customers:
+            del self._customers[customer.name]
             self._weights -= customer.weight
 
 

@@ -26,6 +26,12 @@ def carry_over() -> None:
     services.carry_over(now=clock.now())
 
 
+@jobs.periodic("metering.check_budgets", cron="* * * * * */10")
+def check_budgets() -> None:
+    """Hold what agents have cost against their budgets; what is used up stops them, where it is to."""
+    services.check_budgets(now=clock.now())
+
+
 @jobs.periodic("metering.split_hours", cron="7,22,37,52 * * * *")
 def split_hours() -> None:
     """Sum up by key and version the hours that are over."""

@@ -136,6 +136,7 @@ class AgentConfig(BaseModel):
     allowed_origins = JsonField(default=list)
     widget = JsonField(default=dict)
     budget = JsonField(default=dict)
+    spending = JsonField(default=dict)  # month, what it has cost so far, the steps told; noted by metering
 
     objects = AgentConfigQuerySet.as_manager()
 

@@ -16,6 +16,7 @@ from agentmart.contracts.keys import PUBLISHABLE
 from agentmart.contracts.tables import GRANT_CHANNEL
 from agentmart.identity.models import Customer
 from agentmart.infra import tenancy
+from agentmart.resources import budgets
 from agentmart.resources.models import AgentConfig, Resource
 from agentmart.resources.states import ResourceState
 
@@ -43,13 +44,18 @@ def facts_of(config: AgentConfig) -> dict[str, Any]:
     }
 
 
-def budget_of(config: AgentConfig) -> dict[str, str] | None:
+def budget_of(config: AgentConfig) -> dict[str, str | int] | None:
     """Return the buyer's monthly budget as contracts.grants.Budget, None where none is set."""
     wanted = config.budget
     if wanted.get("monthly") is None:
         return None
     currency = wanted.get("currency", settings.CURRENCY)
-    return {"amount": wanted["monthly"], "currency": currency, "action": wanted.get("action", "notify")}
+    return {
+        "amount": wanted["monthly"],
+        "currency": currency,
+        "action": wanted.get("action", "notify"),
+        "reached": budgets.reached(wanted, config.spending),
+    }
 
 
 def notify(payload: str) -> None:
@@ -78,6 +84,9 @@ def state_of(resource: Resource) -> GrantState:
         return GrantState.UNAVAILABLE
     if resource.paused:
         return GrantState.RESOURCE_PAUSED
+    config = resource.config
+    if budgets.is_exhausted(config.budget, config.spending):
+        return GrantState.BUDGET_EXHAUSTED
     return GrantState.ACTIVE
 
 

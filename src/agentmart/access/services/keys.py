@@ -12,7 +12,7 @@ from django.db import transaction
 
 from agentmart.access.keys import Claims, Signing, make_key
 from agentmart.access.models import ApiKey, GrantRow
-from agentmart.access.services.grants import facts_of, locked, notify
+from agentmart.access.services.grants import facts_of, locked, notify, state_of
 from agentmart.access.terms import Terms
 from agentmart.catalog.selectors import plan_limits
 from agentmart.contracts.grants import GrantState
@@ -150,7 +150,7 @@ def _insert_key(
         key_sha256=hash_key(text),
         kind=wanted.kind,
         environment=wanted.environment,
-        state=GrantState.ACTIVE,
+        state=state_of(config.resource),
         scopes=list(wanted.scopes),
         expires_at=expires,
         key_limits=wanted.caps(settings.TEST_KEY_CAPS) or None,

@@ -50,6 +50,8 @@ class LimitsSerializer(serializers.Serializer[Any]):
     requests_per_minute = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
     requests_per_month = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
     concurrent_requests = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
+    tokens_per_minute = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
+    tokens_per_month = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
     max_context_tokens = serializers.IntegerField(required=False, min_value=1, max_value=MAX_COUNT)
     streaming = serializers.BooleanField(required=False)
     batch = serializers.BooleanField(required=False)

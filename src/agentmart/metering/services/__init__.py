@@ -1,5 +1,6 @@
 """Writes: usage reported by people, flags on calls whose end is unclear, sums by key and version, partitions."""
 
+from agentmart.metering.services.budgets import check_budgets
 from agentmart.metering.services.calls import ensure_partitions, sweep_calls
 from agentmart.metering.services.carry_over import carry_over
 from agentmart.metering.services.payloads import (
@@ -26,6 +27,7 @@ __all__ = [
     "TransactionMismatch",
     "add_usage",
     "carry_over",
+    "check_budgets",
     "check_may_report",
     "ensure_partitions",
     "erase_payloads",

@@ -1,0 +1,148 @@
+"""Budgets: each step is told once a month, and one that stops ends calls until it is raised or the month is over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.support.market import CONFIGS, ok
+from tests.support.sale import Sold, sell, use
+from tests.support.world import World
+
+from agentmart.access.models import GrantRow
+from agentmart.infra import clock, tenancy
+from agentmart.infra.models import AuditEntry
+from agentmart.metering import services
+from agentmart.resources.budgets import is_exhausted, reached
+from agentmart.resources.models import AgentConfig
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = datetime(2026, 3, 20, 8, 30, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    monkeypatch.setattr(clock, "now", lambda: DAY)
+    settings.AGENT_KEYS = {**settings.AGENT_KEYS, "SECRET_KEY": "a secret of tests, long enough for HS256"}
+
+
+@pytest.fixture
+def sold(world: World) -> Sold:
+    return sell(world.provider, world.buyer, at=START)
+
+
+def config_of(sold: Sold) -> str:
+    with tenancy.as_system("test"):
+        values = {
+            "customer_id": sold.resource.customer_id,
+            "name": "Helper",
+            "created": START,
+            "modified": START,
+        }
+        config, _ = AgentConfig.objects.get_or_create(resource=sold.resource, defaults=values)
+        return f"{CONFIGS}{config.uuid}/"
+
+
+def set_budget(world: World, sold: Sold, monthly: str | None, action: str = "stop") -> None:
+    budget = {"monthly": monthly, "currency": "USD", "action": action}
+    ok(world.buyer.api.patch(config_of(sold), {"budget": budget}))
+
+
+def make_key(world: World, sold: Sold) -> None:
+    ok(world.buyer.api.post(f"{config_of(sold)}api-keys/", {"name": "k"}), 201)
+
+
+def grants(sold: Sold) -> list[tuple[str, int]]:
+    with tenancy.as_system("test"):
+        rows = GrantRow.objects.filter(resource_id=sold.resource.id).order_by("key_id")
+        return [(row.state, row.budget["reached"] if row.budget else -1) for row in rows]
+
+
+def told(sold: Sold) -> list[tuple[int, bool]]:
+    with tenancy.as_system("test"):
+        entries = AuditEntry.objects.filter(action="agent_config.budget_reached").order_by(
+            "at", "after__percent"
+        )
+        return [(entry.after["percent"], entry.after["stopped"]) for entry in entries]
+
+
+def check(now: datetime = DAY) -> int:
+    return services.check_budgets(now=now)
+
+
+def test_steps_are_told_once_and_the_last_one_stops(world: World, sold: Sold) -> None:
+    make_key(world, sold)
+    set_budget(world, sold, "150.00")  # the month's fee is 99: two thirds
+    assert grants(sold) == [("active", 0)]
+    assert check() == 1
+    assert grants(sold) == [("active", 50)]
+    use(sold, DAY, output=14_000)  # 99 + 0.01 + 4,000 × 0.002 + 9,000 × 0.00125 = 118.26
+    assert check() == 1
+    assert (grants(sold), told(sold)) == ([("active", 50)], [(50, False)])
+    use(sold, DAY, output=30_000)  # + 37.51 = 155.77
+    assert check() == 1
+    assert grants(sold) == [("budget_exhausted", 100)]
+    assert told(sold) == [(50, False), (80, False), (100, True)]
+    assert check() == 0  # nothing new
+    make_key(world, sold)
+    assert grants(sold) == [("budget_exhausted", 100)] * 2  # a new key opens nothing either
+    shown = ok(world.buyer.api.get(f"{config_of(sold)}usage/"))["limits"]
+    assert next(row["used"] for row in shown if row["name"] == "budget") == "155.77"
+
+
+def test_a_raised_budget_opens_at_once_and_a_lowered_one_closes(world: World, sold: Sold) -> None:
+    make_key(world, sold)
+    set_budget(world, sold, "50.00")
+    check()
+    assert grants(sold) == [("budget_exhausted", 100)]
+    set_budget(world, sold, "1000.00")
+    assert grants(sold) == [("active", 0)]
+    set_budget(world, sold, "99.00")
+    assert grants(sold) == [("budget_exhausted", 100)]
+    set_budget(world, sold, "99.00", action="notify")
+    assert grants(sold) == [("active", 100)]
+    set_budget(world, sold, None)
+    assert grants(sold) == [("active", -1)]
+    assert check() == 0
+    assert told(sold) == [(50, False), (80, False), (100, True)]
+
+
+def test_a_new_month_begins_anew(world: World, sold: Sold) -> None:
+    make_key(world, sold)
+    set_budget(world, sold, "110.00")
+    use(sold, DAY, output=14_000)
+    check()
+    assert grants(sold) == [("budget_exhausted", 100)]
+    april = datetime(2026, 4, 1, 0, 0, 5, tzinfo=UTC)
+    assert check(april) == 1
+    assert grants(sold) == [("active", 80)]  # April's fee is 90 % of it
+    assert [step for step, _ in told(sold)] == [50, 80, 100, 50, 80]
+
+
+def test_what_was_not_called_is_rated_again_now_and_then(world: World, sold: Sold) -> None:
+    set_budget(world, sold, "500.00", action="notify")
+    assert check() == 1
+    assert check(DAY + timedelta(minutes=9)) == 0
+    assert check(DAY + timedelta(minutes=10)) == 1
+    assert check(DAY + timedelta(minutes=11)) == 0
+
+
+@pytest.mark.parametrize(
+    ("spent", "expected"),
+    [("0", 0), ("49.99", 0), ("50", 50), ("79.99", 50), ("80.00", 80), ("100", 100), ("900", 100)],
+)
+def test_steps(spent: str, expected: int) -> None:
+    budget: dict[str, Any] = {"monthly": "100.00", "action": "stop"}
+    assert reached(budget, {"spent": spent}) == expected
+    assert is_exhausted(budget, {"spent": spent}) == (expected == 100)
+    assert not is_exhausted({**budget, "action": "notify"}, {"spent": spent})
+
+
+def test_without_a_budget_or_a_figure_nothing_is_reached() -> None:
+    assert reached({}, {"spent": "5"}) == 0
+    assert reached({"monthly": None}, {"spent": "5"}) == 0
+    assert reached({"monthly": "5"}, {}) == 0
+    assert reached({"monthly": "0"}, {"spent": "0"}) == 100
