@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -227,30 +228,28 @@ def batch_values(
     started: Iterable[CallStarted], ended: Iterable[Completed], delivered: Iterable[UUID]
 ) -> list[list[Any]]:
     """Return the arrays that WRITE_BATCH takes."""
-    starts, calls = list(started), list(ended)
-    columns = [[getattr(row, name) for row in starts] for name, _ in _STARTED]
+    calls = list(ended)
+    columns = _columns(_STARTED_VALUES, started, len(_STARTED))
     columns.append(list(delivered))
-    for name, kind in _EVENT:
-        values = [getattr(call.event, name) for call in calls]
-        columns.append([msgspec.json.encode(v).decode() for v in values] if kind == "jsonb" else values)
+    columns += _columns(_EVENT_VALUES, (call.event for call in calls), len(_EVENT))
+    for place in _JSON_PLACES:
+        values = columns[len(_STARTED) + 1 + place]
+        columns[len(_STARTED) + 1 + place] = [_as_json(value) for value in values]
     keyed = [call for call in calls if call.keyed]
     columns.append([call.event.id for call in keyed])
     columns.append([call.answer for call in keyed])
-    columns.extend(_payload_columns(calls))
     return columns
 
 
-def _payload_columns(calls: Sequence[Completed]) -> list[list[Any]]:
-    kept = [(call.event, call.payload) for call in calls if call.payload is not None]
-    rows = [
-        (
-            event.id,
-            event.customer_id,
-            event.occurred_at,
-            payload.config_id,
-            payload.expires_at,
-            payload.sealed,
-        )
-        for event, payload in kept
-    ]
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _PAYLOAD]
+_STARTED_VALUES = attrgetter(*(name for name, _ in _STARTED))
+_EVENT_VALUES = attrgetter(*(name for name, _ in _EVENT))
+_JSON_PLACES = tuple(place for place, (_, kind) in enumerate(_EVENT) if kind == "jsonb")
+
+
+def _columns(values: Callable[[Any], tuple[Any, ...]], rows: Iterable[Any], width: int) -> list[Any]:
+    """Return the rows' values by column."""
+    return list(zip(*map(values, rows), strict=True)) or [()] * width
+
+
+def _as_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode() if value else "{}"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -28,19 +30,44 @@ MAX_BATCH = 1000
 NOT_RECORDED = "The call ran, but its usage could not be recorded."
 RETRY_SECONDS = (0.05, 0.2, 0.5)
 
-Done = asyncio.Future[None]
+Record = TypeVar("Record")
 
 
-class BadRecord(Exception):
-    """The database refuses this one record for good."""
+class Fate(Enum):
+    """What became of a record."""
+
+    OPEN = 0  # waits, or is being written
+    STORED = 1
+    REFUSED = 2  # by the database, for good
+
+
+class Entry(Generic[Record]):
+    """A record on its way, and who waits for it: until its fate is known, or for so long."""
+
+    __slots__ = ("fate", "record", "waiter")
+
+    def __init__(self, record: Record, waiter: asyncio.Future[None]) -> None:
+        self.record = record
+        self.waiter = waiter
+        self.fate = Fate.OPEN
+
+    def settle(self, fate: Fate) -> None:
+        """Tell who waits."""
+        self.fate = fate
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Let who waits go on, whatever is known."""
+        if not self.waiter.done():
+            self.waiter.set_result(None)
 
 
 @dataclass(slots=True)
 class Batch:
     """What one statement writes, and who waits for it."""
 
-    started: list[tuple[CallStarted, Done]] = field(default_factory=list)
-    ended: list[tuple[Completed, Done]] = field(default_factory=list)
+    started: list[Entry[CallStarted]] = field(default_factory=list)
+    ended: list[Entry[Completed]] = field(default_factory=list)
     delivered: list[UUID] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -48,18 +75,16 @@ class Batch:
 
     def singles(self) -> list[Batch]:
         """Return the same as batches of one record, so that a bad record does not hold the others."""
-        parts = [Batch(started=[row]) for row in self.started]
-        parts += [Batch(ended=[row]) for row in self.ended]
+        parts = [Batch(started=[entry]) for entry in self.started]
+        parts += [Batch(ended=[entry]) for entry in self.ended]
         return [*parts, *(Batch(delivered=[call_id]) for call_id in self.delivered)]
 
-    def settle(self, error: Exception | None = None) -> None:
+    def settle(self, fate: Fate) -> None:
         """Tell everyone who waits."""
-        for _, done in (*self.started, *self.ended):
-            if not done.done():
-                if error is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(error)
+        for entry in self.started:
+            entry.settle(fate)
+        for ended in self.ended:
+            ended.settle(fate)
 
 
 class Meter(Protocol):
@@ -106,6 +131,8 @@ class UsageWriter:
         self._spooled: set[UUID] = set()  # in a spool file, not yet in the database
         self._adopted: list[Path] = []
         self.healthy = False
+        self._due: deque[tuple[float, Entry[Any]]] = deque()  # who waits, and until when
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def spooled(self) -> int:
@@ -117,7 +144,7 @@ class UsageWriter:
         calls, self._adopted = self._spool.adopt()
         for call in calls:
             self._spooled.add(call.event.id)
-            self._put(call).add_done_callback(_stored)
+            self._put(call)
         if calls:
             logger.info("usage_spool_adopted", extra={"events": len(calls)})
         self._task = asyncio.create_task(self._work())
@@ -131,40 +158,42 @@ class UsageWriter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         for batch in (self._writing, *self._full, self._open):
-            for call, _ in batch.ended:
-                if call.event.id not in self._spooled:
+            for entry in batch.ended:
+                if entry.record.event.id not in self._spooled:
                     with suppress(
                         OSError
                     ):  # said loudly where it is raised; the others still have their chance
-                        await self._to_spool(call)
+                        await self._to_spool(entry.record)
+        if self._timer is not None:
+            self._timer.cancel()
         self._give_up_connection()
         self._spool.close()
 
     async def started(self, row: CallStarted) -> None:
         """Return once the row is committed; raises Unavailable where that takes too long."""
-        done = self._done()
-        self._room().started.append((row, done))
-        committed = False
+        entry = Entry(row, asyncio.get_running_loop().create_future())
+        self._room().started.append(entry)
         try:
-            committed = await self._committed(done)
+            await self._wait_for(entry)
         finally:  # also when the wait itself was cancelled
-            if not committed:
-                self._withdraw(row)
-        if not committed:
+            if entry.fate is not Fate.STORED:
+                self._withdraw(entry)
+        if entry.fate is not Fate.STORED:
             raise Unavailable
 
     async def completed(self, call: Completed) -> None:
         """Return once the usage is durable: in the database, or in the spool while that is away; raises Unavailable."""
-        done = self._put(call)
-        if await self._committed(done):
+        entry = self._put(call)
+        await self._wait_for(entry)
+        if entry.fate is Fate.STORED:
             return
-        if done.done():  # refused for good: no later attempt would change that
+        if entry.fate is Fate.REFUSED:  # no later attempt would change that
             raise Unavailable(NOT_RECORDED)
         try:
             await self._to_spool(call)
         except OSError as error:
             raise Unavailable(NOT_RECORDED) from error
-        if _stored(done):  # the database came back meanwhile
+        if _stored(entry):  # the database came back meanwhile
             await self._unspool([call])
 
     def delivered(self, call_id: UUID) -> None:
@@ -172,20 +201,17 @@ class UsageWriter:
         self._room().delivered.append(call_id)
         self._wake.set()
 
-    def _withdraw(self, row: CallStarted) -> None:
+    def _withdraw(self, entry: Entry[CallStarted]) -> None:
         """Take back a started row: out of the batch that is still open, else by a deletion after it was written."""
-        waiting = len(self._open.started)
-        self._open.started = [entry for entry in self._open.started if entry[0] is not row]
-        if len(self._open.started) == waiting:
-            self.delivered(row.call_id)
+        if entry in self._open.started:
+            self._open.started.remove(entry)
+        else:
+            self.delivered(entry.record.call_id)
 
-    def _put(self, call: Completed) -> Done:
-        done = self._done()
-        self._room().ended.append((call, done))
-        return done
-
-    def _done(self) -> Done:
-        return asyncio.get_running_loop().create_future()
+    def _put(self, call: Completed) -> Entry[Completed]:
+        entry = Entry(call, asyncio.get_running_loop().create_future())
+        self._room().ended.append(entry)
+        return entry
 
     def _room(self) -> Batch:
         if len(self._open) >= MAX_BATCH:
@@ -193,11 +219,24 @@ class UsageWriter:
             self._open = Batch()
         return self._open
 
-    async def _committed(self, done: Done) -> bool:
-        """Wait within bounds; a record that the database refuses for good counts as not committed."""
+    async def _wait_for(self, entry: Entry[Any]) -> None:
+        """Return once the record's fate is known, or after the longest wait."""
+        loop = asyncio.get_running_loop()
         self._wake.set()
-        await asyncio.wait({done}, timeout=self._wait)
-        return _stored(done)
+        self._due.append((loop.time() + self._wait, entry))
+        if self._timer is None:
+            self._timer = loop.call_later(self._wait, self._end_waits)
+        await entry.waiter
+
+    def _end_waits(self) -> None:
+        """Let those go on who have waited long enough; one timer serves all, for all wait equally long."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._due and (self._due[0][0] <= now or self._due[0][1].waiter.done()):
+            self._due.popleft()[1].let_go()
+        if self._due:
+            self._timer = loop.call_at(self._due[0][0], self._end_waits)
 
     async def _work(self) -> None:
         await self._write(Batch())  # connects, and proves that the statement is allowed
@@ -238,16 +277,19 @@ class UsageWriter:
             await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
             attempt += 1
         self.healthy = True
-        batch.settle()
+        batch.settle(Fate.STORED)
+        while self._due and self._due[0][1].waiter.done():
+            self._due.popleft()
         if self._spooled:
-            await self._unspool([call for call, _ in batch.ended])
+            await self._unspool([entry.record for entry in batch.ended])
 
     async def _refused(self, batch: Batch, error: Exception) -> None:
         """Give up a record: whoever waits is told, what was spooled is set aside."""
-        ids = [call.event.id.hex for call, _ in batch.ended] + [row.call_id.hex for row, _ in batch.started]
+        ids = [entry.record.event.id.hex for entry in batch.ended]
+        ids += [entry.record.call_id.hex for entry in batch.started]
         logger.critical("usage_refused_by_database", extra={"error": str(error), "records": ids})
-        batch.settle(BadRecord(str(error)))
-        calls = [call for call, _ in batch.ended if call.event.id in self._spooled]
+        batch.settle(Fate.REFUSED)
+        calls = [entry.record for entry in batch.ended if entry.record.event.id in self._spooled]
         try:
             for call in calls:
                 await self._spool.set_aside(call)
@@ -260,8 +302,8 @@ class UsageWriter:
     async def _store(self, batch: Batch) -> None:
         if self._connection is None:
             self._connection = await self._database.connect("usage")
-        started = [row for row, _ in batch.started]
-        ended = [call for call, _ in batch.ended]
+        started = [entry.record for entry in batch.started]
+        ended = [entry.record for entry in batch.ended]
         await self._connection.fetchval(WRITE_BATCH, *batch_values(started, ended, batch.delivered))
 
     def _give_up_connection(self) -> None:
@@ -295,5 +337,5 @@ class UsageWriter:
         self._adopted.clear()
 
 
-def _stored(done: Done) -> bool:
-    return done.done() and done.exception() is None
+def _stored(entry: Entry[Any]) -> bool:
+    return entry.fate is Fate.STORED
