@@ -120,7 +120,10 @@ async def publish(url: str, grants: list[Grant]) -> None:
     connection = await asyncpg.connect(url)
     try:
         rows = [asdict(grant) for grant in grants]
-        names = list(rows[0])
+        table = await connection.fetch(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'access_grant'::regclass AND attnum > 0"
+        )
+        names = [name for name in rows[0] if name in {column["attname"] for column in table}]
         for row in rows:
             for name, value in row.items():
                 if isinstance(value, dict | list | tuple | frozenset):

@@ -16,7 +16,7 @@ from agentmart.adapters.runtimes import Runtime, build
 from agentmart.contracts.grants import Grant
 from agentmart.gateway import server
 from agentmart.gateway.asgi import AsgiExchange, Receive, Scope, Send
-from agentmart.gateway.database import Database
+from agentmart.gateway.database import Database, QuickUUID
 from agentmart.gateway.door import BROWSER_PATHS, Door
 from agentmart.gateway.errors import Internal
 from agentmart.gateway.grants import Grants
@@ -173,7 +173,8 @@ class Gateway:
 
     def new_call_id(self) -> UUID:
         """Return the id of a request that has come."""
-        return uuid7(self._settings.clock.now())
+        call_id: UUID = QuickUUID(uuid7(self._settings.clock.now()).bytes)
+        return call_id
 
     async def serve(self, exchange: Exchange) -> None:
         """Answer a request; never raises."""

@@ -118,7 +118,7 @@ class AsgiExchange(Exchange):
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
             ("X-Request-Id", self.request_id),
-            *self.limit_headers,
+            *self.shown_limits(),
             *self.cors_headers,
             *((("Idempotent-Replayed", "true"),) if self.repeated else ()),
             *((("Warning", f'299 agentmart "Ignored: {" ".join(self.ignored)}"'),) if self.ignored else ()),

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import unquote
 from uuid import UUID
@@ -191,6 +192,11 @@ class HttpExchange(Exchange):
 
     # -- the request
 
+    @property
+    def arrived(self) -> bool:
+        """Whether the whole body is here."""
+        return self.complete
+
     async def read_body(self, limit: int, timeout: float) -> bytes:
         """Return the body; raises BodyTooLarge, BodyTooSlow, BadBody or CallerLeft."""
         self._limit = limit
@@ -303,8 +309,10 @@ class HttpExchange(Exchange):
             f"HTTP/1.1 {status} {_STATUS.get(status, '')}\r\ncontent-type: {content_type}\r\n"
             f"cache-control: no-store\r\nx-content-type-options: nosniff\r\nx-request-id: {self.request_id}\r\n"
         ]
-        for name, value in (*self.limit_headers, *self.cors_headers):
-            lines.append(f"{name.lower()}: {_line(value)}\r\n")
+        for name, value in self.shown_limits():
+            lines.append(f"{_lower(name)}: {value}\r\n")
+        for name, value in self.cors_headers:
+            lines.append(f"{_lower(name)}: {_line(value)}\r\n")
         if self.repeated:
             lines.append("idempotent-replayed: true\r\n")
         if self.ignored:
@@ -313,12 +321,15 @@ class HttpExchange(Exchange):
             if name == "Connection":
                 self.keep = False
             else:
-                lines.append(f"{name.lower()}: {_line(value)}\r\n")
+                lines.append(f"{_lower(name)}: {_line(value)}\r\n")
         if not self.keep or self.connection.host.draining:
             lines.append("connection: close\r\n")
         elif self.minor == 0:
             lines.append("connection: keep-alive\r\n")
         return ("".join(lines) + framing + "\r\n").encode("latin-1", "replace")
+
+
+_lower = lru_cache(256)(str.lower)
 
 
 def _line(value: str) -> str:

@@ -6,6 +6,14 @@ import asyncio
 from typing import Any
 
 import asyncpg
+from asyncpg.pgproto.pgproto import UUID as QuickUUID
+
+__all__ = [
+    "BAD_VALUE",
+    "FAILED",
+    "Database",
+    "QuickUUID",
+]  # the last: a UUID in C, which asyncpg writes at once
 
 FAILED = (
     OSError,
@@ -58,7 +66,11 @@ class Database:
             self._url,
             timeout=self._timeout,
             command_timeout=self._timeout,
-            server_settings={"application_name": f"agentmart-gateway-{name}"},
+            server_settings={
+                "application_name": f"agentmart-gateway-{name}",
+                "plan_cache_mode": "force_generic_plan",  # few statements, run all the time: plan them once
+                "jit": "off",
+            },
         )
 
     async def works(self) -> bool:

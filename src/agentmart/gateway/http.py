@@ -72,8 +72,8 @@ def event(name: str, data: Any) -> bytes:
 class Exchange:
     """One request and its answer.
 
-    `limit_headers` are put on whatever is answered from the moment they are set. `gone` becomes true once
-    the caller left; from then on everything written is dropped.
+    `limit_headers` are put on whatever is answered from the moment they are set; an answer before that
+    asks `show_limits`. `gone` becomes true once the caller left; from then on everything written is dropped.
     """
 
     __slots__ = (
@@ -92,6 +92,7 @@ class Exchange:
         "refusal_body",
         "repeated",
         "request_id",
+        "show_limits",
         "status",
         "streaming",
     )
@@ -115,6 +116,7 @@ class Exchange:
         self.begun = monotonic()
         self.refusal_body = refusal_body
         self.limit_headers: tuple[tuple[str, str], ...] = ()
+        self.show_limits: Callable[[], tuple[tuple[str, str], ...]] | None = None
         self.cors_headers: tuple[tuple[str, str], ...] = ()  # which web page may read the answer
         self.repeated = False  # the answer is that of an earlier call under the same key
         self.ignored: tuple[str, ...] = ()  # parts of the request that have no effect, told in `Warning`
@@ -133,6 +135,17 @@ class Exchange:
         """Return all values of a request header by its lower-case name, in the order they came."""
         first = self._headers.get(name)
         return [] if first is None else [first, *(value for key, value in self._again if key == name)]
+
+    def shown_limits(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers of limits, looked up where nobody has yet."""
+        if not self.limit_headers and self.show_limits is not None:
+            self.limit_headers = self.show_limits()
+        return self.limit_headers
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the whole body is here: reading it takes no time."""
+        return False
 
     async def read_body(self, limit: int, timeout: float) -> bytes:
         """Return the body; raises BodyTooLarge, BodyTooSlow or CallerLeft."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from agentmart.adapters.runtimes import RunRequest
 from agentmart.contracts.grants import Grant
@@ -49,15 +51,17 @@ class Pipeline:
     async def invoke(self, exchange: Exchange, dialect: Dialect, agent: str | None = None) -> None:
         """Serve one call; `agent` is the config the path names. Raises DomainError for every refusal."""
         exchange.refusal_body = dialect.refusal
+        arrived = exchange.arrived
         now = self._settings.clock.now()
         caller, grant = await self._authenticate(exchange, now)
         if agent is not None:
             check_agent(grant, agent_id(agent))
         self._door.admit(exchange, caller, grant)
         body = await exchange.read_body(self._settings.max_body_bytes, self._settings.body_timeout)
-        now = self._settings.clock.now()
-        grant = await self._grant(caller, now)  # again: the key may have been revoked while the body came
-        self._door.check(exchange, caller, grant)
+        if not arrived:  # once more: the key may have been revoked while the body came
+            now = self._settings.clock.now()
+            grant = await self._grant(caller, now)
+            self._door.check(exchange, caller, grant)
         invocation = within(caller.session, dialect.parse(body, exchange.header))
         deadline = exchange.begun + asked_seconds(exchange.header)
         request = self._check(exchange, caller, grant, invocation)
@@ -107,7 +111,7 @@ class Pipeline:
         exchange.facts["key_id"] = caller.claims.key_id.hex
         grant = await self._grant(caller, now)
         exchange.facts["config_id"] = grant.config_id.hex
-        self._show_limits(exchange, grant, now)
+        exchange.show_limits = partial(self._limits.headers, grant, now)
         return caller, grant
 
     async def _grant(self, caller: Caller, now: datetime) -> Grant:
@@ -123,13 +127,12 @@ class Pipeline:
         tweaks = check_tweaks(invocation.tweaks, grant.tweakable)
         check_context(grant, invocation.text, count_tokens)
         self._runs.check_room(grant.runtime)
-        nodes = grant.tweaks.keys() | tweaks.keys()
         return RunRequest(
             call_id=exchange.call_id.hex,
             deployment_id=grant.deployment_id,
             text=invocation.text,
             session_id=scoped_session(grant.config_id, invocation.session_id),
-            tweaks={n: {**grant.tweaks.get(n, {}), **tweaks.get(n, {})} for n in nodes},
+            tweaks=merged(grant.tweaks, tweaks),
             timeout_seconds=self._settings.run_timeout,
             request_id=exchange.request_id,
         )
@@ -137,13 +140,9 @@ class Pipeline:
     # -- limits
 
     async def _take(self, exchange: Exchange, grant: Grant, now: datetime, text: str) -> Held:
-        try:
-            return await self._limits.take(grant, now, text)
-        finally:
-            self._show_limits(exchange, grant, now)
-
-    def _show_limits(self, exchange: Exchange, grant: Grant, now: datetime) -> None:
+        held = await self._limits.take(grant, now, text)
         exchange.limit_headers = self._limits.headers(grant, now)
+        return held
 
     # -- stream (or answer) → meter: whoever has waited for the run finds its usage durable
 
@@ -199,3 +198,13 @@ class Pipeline:
                 output_tokens=run.event.output_tokens,
                 run_ms=run.event.duration_ms,
             )
+
+
+Tweaks = dict[str, dict[str, Any]]
+
+
+def merged(own: Tweaks, given: Tweaks) -> Tweaks:
+    """Return the buyer's settings of nodes with those of a call on top."""
+    if not own or not given:
+        return own or given
+    return {node: {**own.get(node, {}), **given.get(node, {})} for node in own.keys() | given.keys()}

@@ -238,6 +238,7 @@ def batch_values(
     keyed = [call for call in calls if call.keyed]
     columns.append([call.event.id for call in keyed])
     columns.append([call.answer for call in keyed])
+    columns.extend(_payload_columns(calls))
     return columns
 
 
@@ -253,3 +254,19 @@ def _columns(values: Callable[[Any], tuple[Any, ...]], rows: Iterable[Any], widt
 
 def _as_json(value: Any) -> str:
     return msgspec.json.encode(value).decode() if value else "{}"
+
+
+def _payload_columns(calls: Sequence[Completed]) -> list[list[Any]]:
+    kept = [(call.event, call.payload) for call in calls if call.payload is not None]
+    rows = [
+        (
+            event.id,
+            event.customer_id,
+            event.occurred_at,
+            payload.config_id,
+            payload.expires_at,
+            payload.sealed,
+        )
+        for event, payload in kept
+    ]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _PAYLOAD]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -18,12 +18,9 @@ def new_id() -> UUID:
 def uuid7(now: datetime) -> UUID:
     """Return a UUIDv7 of the given moment: 48 bits of Unix milliseconds, then 74 random bits (RFC 9562 §5.7)."""
     millis = (now - _EPOCH) // _MILLISECOND
-    value = (millis & 0xFFFF_FFFF_FFFF) << 80
-    value |= 0x7 << 76
-    value |= secrets.randbits(12) << 64
-    value |= 0b10 << 62
-    value |= secrets.randbits(62)
-    return UUID(int=value)
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (millis & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random & 0xFFF) << 64
+    return UUID(int=value | 0b10 << 62 | random >> 12 & 0x3FFF_FFFF_FFFF_FFFF)
 
 
 def uuid7_floor(moment: datetime) -> UUID:
