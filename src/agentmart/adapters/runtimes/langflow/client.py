@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 from agentmart.adapters.runtimes.base import (
@@ -191,12 +192,10 @@ async def _told(opened: Opened, reader: events.Reader) -> AsyncGenerator[Token |
     splitter = events.Splitter()
     try:
         while part := await opened.part(MAX_STREAM):
-            for event in splitter.feed(part):
-                if (told := reader.read(event)) is not None:
-                    yield told
-        for event in splitter.finish():
-            if (told := reader.read(event)) is not None:
+            for told in _meant(splitter.feed(part), reader):
                 yield told
+        for told in _meant(splitter.finish(), reader):
+            yield told
     except answers.Unreadable as error:
         raise failures.failure(failures.UNREADABLE, str(error)) from error
     except Broken as broken:
@@ -204,6 +203,29 @@ async def _told(opened: Opened, reader: events.Reader) -> AsyncGenerator[Token |
             raise failures.failure(failures.BROKE_OFF, str(broken)) from broken
         raise
     raise failures.failure(failures.BROKE_OFF, "the stream ended without an end event")
+
+
+def _meant(
+    found: Iterable[dict[str, Any] | events.Said], reader: events.Reader
+) -> Iterator[Token | events.End]:
+    """Yield what events mean, tokens that came together as one; raises RuntimeFailure, answers.Unreadable."""
+    texts: list[str] = []
+    try:
+        for event in found:
+            told = reader.read(event)
+            if isinstance(told, Token):
+                texts.append(told.text)
+            elif told is not None:
+                if texts:
+                    yield Token("".join(texts))
+                    texts = []
+                yield told
+    except (RuntimeFailure, answers.Unreadable):
+        if texts:  # what was said before it went wrong
+            yield Token("".join(texts))
+        raise
+    if texts:
+        yield Token("".join(texts))
 
 
 def _read(body: bytes) -> tuple[str, TokenUsage | None]:
