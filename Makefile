@@ -10,7 +10,7 @@ RUNTIME_VENV := $(or $(AGENTMART_RUNTIME_VENV),$(DATA_DIR)/runtime-venv)
 SOURCES := src tests scripts benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: bench-rest chaos soak fuzz help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
+.PHONY: bench-gateway bench-rest chaos soak fuzz help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,10 @@ fast: setup ## Tests that need no server: seconds
 
 bench-rest: setup ## Lists of the REST API on one web worker, over a fresh database: p50, answers per second
 	@$(BIN)/python -W ignore -m benchmarks.rest_lists
+
+bench-gateway: setup ## Gateways side by side (ours, nginx, FastAPI + httpx, LiteLLM, Portkey); JSON=PATH keeps the figures
+	bash benchmarks/setup.sh
+	$(BIN)/python -W ignore -m benchmarks.gateway $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only $(ONLY))
 
 check: setup ## Format, lint, types, import directions, our own lints
 	$(BIN)/ruff format --check $(SOURCES)

@@ -19,6 +19,11 @@ class Pieces:
         self._writer: asyncio.Future[None] | None = None  # waits for room
 
     @property
+    def ready(self) -> bool:
+        """Whether `get` would not wait."""
+        return bool(self._texts) or self._ended
+
+    @property
     def full(self) -> bool:
         """Whether `room` would wait."""
         return self._size >= self._most and not self._abandoned

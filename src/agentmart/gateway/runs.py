@@ -112,8 +112,11 @@ class Run:
         """Yield the answer's pieces until the run's end, and None after every `idle` seconds of silence."""
         while True:
             try:
-                async with asyncio.timeout(idle):
+                if self._tokens.ready:
                     piece = await self._tokens.get()
+                else:
+                    async with asyncio.timeout(idle):
+                        piece = await self._tokens.get()
             except TimeoutError:
                 self._began = True
                 yield None
@@ -210,7 +213,8 @@ class Run:
                 raise _Stopped
             self._patience = asyncio.timeout(left + DEADLINE_GRACE)
             async with self._patience:
-                result = await self._run_at(upstream, replace(request, timeout_seconds=left))
+                given = request if left == request.timeout_seconds else replace(request, timeout_seconds=left)
+                result = await self._run_at(upstream, given)
         except RuntimeFailure as failure:
             told = left > 0 and not (self._held_up and failure.code == "timeout")
             if told:

@@ -1,4 +1,4 @@
-"""The HTTP server: takes connections in, ends what takes too long, drains at the end. docs/decisions/0017 says why
+"""The HTTP server: takes connections in, ends what takes too long, drains at the end. docs/decisions/0020 says why
 it is one of our own."""
 
 from __future__ import annotations
