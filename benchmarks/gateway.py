@@ -151,6 +151,7 @@ def shoot(server: Server, shot: Shot, seconds: float) -> dict[str, Any]:
     used = server.cpu() - before
     requests = max(1, figures["requests"])
     errors = sum(figures[name] for name in ("connect", "read", "write", "timeout", "status"))
+    errors += not figures["requests"]
     return {
         "rps": figures["requests"] / figures["seconds"],
         "p50_ms": figures["p50"],
