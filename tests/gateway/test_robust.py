@@ -121,7 +121,7 @@ async def test_deadline_over_before_the_run_costs_nothing(world: World) -> None:
     assert await world.store.open_calls() == []
 
 
-@pytest.mark.parametrize("given", ["", "0", "-1", "nan", "inf", "1e3", "soon", "1,5", "9" * 30])
+@pytest.mark.parametrize("given", ["", "0", "\x1d2.5", "-1", "nan", "inf", "1e3", "soon", "1,5", "9" * 30])
 async def test_deadline_that_is_none(world: World, given: str) -> None:
     issued = await world.issue()
     answer = await call(world.app, {"input": "a"}, issued.key, x_request_timeout=given)

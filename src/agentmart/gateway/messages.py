@@ -173,9 +173,10 @@ def asked_seconds(header: Header) -> float:
     given = header(TIMEOUT_HEADER.lower())
     if given is None:
         return inf
-    if not _SECONDS.fullmatch(given.strip()) or not float(given):
+    number = given.strip(" \t")
+    if not _SECONDS.fullmatch(number) or not float(number):
         raise invalid(TIMEOUT_HEADER, "Give a positive number of seconds, as 2.5.")
-    return float(given)
+    return float(number)
 
 
 class InvokeDialect:

@@ -79,7 +79,7 @@ def text_of(content: str | list[dict[str, Any]] | None, field: str) -> str:
         return content or ""
     texts = []
     for index, part in enumerate(content):
-        kind = part.get("type")
+        kind = str(part.get("type"))
         text = part.get("text") if kind in TEXT_PARTS else part.get("refusal") if kind == "refusal" else None
         if not isinstance(text, str):
             raise Unsupported("Only text can be sent to this agent.", field=f"{field}.{index}")
