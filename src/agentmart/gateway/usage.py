@@ -20,6 +20,7 @@ from agentmart.kit.ids import uuid7_time
 from agentmart.kit.tokens import count_tokens
 
 MAX_INT = 2**31 - 1
+MAX_CODE, MAX_MODEL = 60, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,6 @@ class Outcome:
     text: str
     reported: TokenUsage | None = None
     error_code: str = ""
-    model: str = ""  # as the runtime named it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +98,20 @@ def event_of(
         source=source,
         duration_ms=min(max(duration_ms, 0), MAX_INT),
         streamed=streamed,
-        error_code="".join(letter for letter in outcome.error_code if letter.isprintable())[:60],
+        error_code=_readable(outcome.error_code, MAX_CODE),
         http_status=course.http_status,
         queue_ms=course.queue_ms,
         runtime_ms=course.runtime_ms,
         first_token_ms=course.first_token_ms,
         bytes_in=course.bytes_in,
         bytes_out=len(outcome.text.encode(errors="replace")),
-        model=outcome.model,
+        model=_readable(outcome.reported.model, MAX_MODEL) if outcome.reported is not None else "",
     )
+
+
+def _readable(text: str, most: int) -> str:
+    """Return a word of somebody else's as the column holds it."""
+    return text[:most] if text.isprintable() else "".join(c for c in text if c.isprintable())[:most]
 
 
 def _tokens(outcome: Outcome, text: str) -> tuple[TokenUsage, UsageSource]:

@@ -210,6 +210,23 @@ def test_an_endpoint_does_not_print_its_key() -> None:
     assert KEY not in repr(ModelEndpoint("http://host/v1", KEY))
 
 
+@pytest.mark.parametrize(
+    ("answer", "model"),
+    [
+        ('{"model": "gpt-5-mini", "usage": {"prompt_tokens": 3, "completion_tokens": 4}}', "gpt-5-mini"),
+        ('data: {"model": "m", "usage": {"prompt_tokens": 3, "completion_tokens": 4}}\n\n', "m"),
+        ('{"model": 7, "usage": {"prompt_tokens": 3, "completion_tokens": 4}}', ""),
+        (f'{{"model": "{"m" * 500}", "usage": {{"prompt_tokens": 3, "completion_tokens": 4}}}}', "m" * 120),
+    ],
+)
+def test_the_model_is_read_beside_the_usage(answer: str, model: str) -> None:
+    reader = UsageReader()
+    reader.feed(answer.encode())
+    found = reader.result()
+    assert found == TokenUsage(3, 4)
+    assert found is not None and found.model == model
+
+
 CHUNK = '{"choices":[{"delta":{"content":"a \\"usage\\" here"}}]}'
 
 

@@ -67,6 +67,7 @@ class TokenUsage:
 
     input_tokens: int
     output_tokens: int
+    model: str = field(default="", compare=False)  # as the service named it; of several models, the last
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,9 @@ class Meter:
         if not reported:
             return None
         return TokenUsage(
-            sum(found.input_tokens for found in reported), sum(found.output_tokens for found in reported)
+            sum(found.input_tokens for found in reported),
+            sum(found.output_tokens for found in reported),
+            model=next((found.model for found in reversed(reported) if found.model), ""),
         )
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import json
 from agentmart.adapters.runtimes.base import TokenUsage
 
 MAX_TOKENS = 10**9  # of one call; who reports more cannot count
+LONGEST_NAME = 120
 MAX_KEPT = 8 * 1024 * 1024
 NAMES = (("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens"))
 
@@ -65,5 +66,11 @@ def _usage(value: object) -> TokenUsage | None:
         if isinstance(usage.get(names[0]), int):
             counts = [usage.get(name, 0) for name in names]
             if all(isinstance(count, int) and 0 <= count <= MAX_TOKENS for count in counts):
-                return TokenUsage(*counts)
+                return TokenUsage(counts[0], counts[1], model=_named(value))
     return None
+
+
+def _named(value: dict[str, object]) -> str:
+    """Return the model that the service says it was."""
+    name = value.get("model")
+    return name[:LONGEST_NAME] if isinstance(name, str) else ""
