@@ -56,12 +56,12 @@ def publish_agent(agent: Agent, *, actor: Actor, now: datetime, **values: Any) -
     return _told(catalog.publish_agent(agent, actor=actor, now=now, **values), before)
 
 
-def _for_calls(offering: Offering) -> tuple[str, str]:
+def _for_calls(offering: Offering) -> tuple[Any, ...]:
     """Return what Grants say of an offering."""
-    return offering.slug, offering.on_disconnect
+    return offering.slug, offering.on_disconnect, offering.call_limits
 
 
-def _told(offering: Offering, before: tuple[str, str] | None) -> Offering:
+def _told(offering: Offering, before: tuple[Any, ...] | None) -> Offering:
     """Publish the Grants of an offering that says something else to them than before."""
     if before is not None and _for_calls(offering) != before:
         publish_grants(Resource.objects.filter(offering_id=offering.id))

@@ -38,13 +38,13 @@ def update_customer(
 
     Raises what `identity.services.update_customer` raises.
     """
-    was_blocked, was_named = customer.blocked, customer.name
+    was_blocked, was_named, was_limited = customer.blocked, customer.name, customer.call_limits
     held = Resource.objects.filter(customer=customer)
-    if changes.get("blocked", was_blocked) != was_blocked:
+    if changes.get("blocked", was_blocked) != was_blocked or "call_limits" in changes:
         # Whoever writes Grants locks resources first, then the customer.
         list(held.order_by("pk").select_for_update(no_key=True).values_list("pk"))
     customer = identity.update_customer(customer, changes, limits=limits, actor=actor, now=now)
-    if customer.blocked != was_blocked:
+    if customer.blocked != was_blocked or customer.call_limits != was_limited:
         access.publish_grants(held)
     if customer.name != was_named:
         _pass_name_on(customer, now=now)

@@ -164,6 +164,11 @@ class Offering(BaseModel):
         return bool(self.plugin_options.get("require_provider_approval", self.type == BASIC_TYPE))
 
     @property
+    def call_limits(self) -> dict[str, int]:
+        """Return what all who buy it may call together: `plugin_options.call_limits`, as contracts.grants.Caps."""
+        return dict(self.plugin_options.get("call_limits") or {})
+
+    @property
     def on_disconnect(self) -> OnDisconnect:
         """Return what becomes of a run whose caller left: `plugin_options.on_disconnect`, else it is drained."""
         wanted = self.plugin_options.get("on_disconnect")

@@ -17,7 +17,7 @@ def headers_of(allowance: Allowance, moment: int, now: datetime) -> Headers:
 
     A triple speaks of the scope that has least left in this minute, or where no rate is set, in this month.
     """
-    if not allowance.rules:
+    if not allowance.rules and allowance.grant.budget is None:
         return ()
     requests = _standing(allowance.requests, allowance.request_sums, moment, now)
     tokens = _standing(allowance.tokens, allowance.token_sums, moment, now)

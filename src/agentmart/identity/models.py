@@ -13,7 +13,7 @@ from django.db import models
 
 from agentmart.identity.states import InvitationState, Sending
 from agentmart.infra.actors import Actor, RoleGrant
-from agentmart.infra.models import BaseModel, ScopedQuerySet
+from agentmart.infra.models import BaseModel, JsonField, ScopedQuerySet
 from agentmart.kit.ids import new_id
 
 
@@ -177,6 +177,7 @@ class Customer(BaseModel):
     archived = models.BooleanField(default=False)
     is_operator = models.BooleanField(default=False)  # the operator's own customer, made at install
     custom_code_allowed = models.BooleanField(default=False)  # may its flows carry code of their own?
+    call_limits = JsonField(default=dict)  # of all its keys together, as contracts.grants.Caps
 
     objects = CustomerQuerySet.as_manager()
 

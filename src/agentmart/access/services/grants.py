@@ -36,12 +36,22 @@ def facts_of(config: AgentConfig) -> dict[str, Any]:
         "runtime": resource.runtime,
         "deployment_id": resource.deployment_id,
         "model": resource.offering.slug,
-        "limits": plan_limits(resource.plan),
+        "limits": limits_of(resource),
         "tweakable": config.tweakable,
         "tweaks": config.tweaks,
         "on_disconnect": resource.offering.on_disconnect,
         "budget": budget_of(config),
     }
+
+
+def limits_of(resource: Resource) -> dict[str, Any]:
+    """Return the plan's limits, and those of the customer and of the offering, as contracts.grants.Limits."""
+    limits = plan_limits(resource.plan)
+    if resource.customer.call_limits:
+        limits["customer"] = resource.customer.call_limits
+    if resource.offering.call_limits:
+        limits["agent"] = resource.offering.call_limits
+    return limits
 
 
 def budget_of(config: AgentConfig) -> dict[str, str | int] | None:

@@ -16,6 +16,7 @@ from agentmart.catalog.models import TYPES, Category
 from agentmart.catalog.states import OfferingState
 from agentmart.contracts.grants import OnDisconnect
 from agentmart.identity import countries
+from agentmart.identity.api.fields import CapsField
 from agentmart.identity.models import Customer
 from agentmart.infra.rest import HexUUIDField, JsonObject, Relation, fold
 
@@ -68,6 +69,11 @@ class PluginOptions(JsonObject):
         if value.get("on_disconnect", OnDisconnect.DRAIN) not in list(OnDisconnect):
             choices = ", ".join(OnDisconnect)
             raise serializers.ValidationError({"on_disconnect": [f"Use one of {choices}."]})
+        if "call_limits" in value:
+            try:
+                CapsField().to_internal_value(value["call_limits"])
+            except serializers.ValidationError as error:
+                raise serializers.ValidationError({"call_limits": error.detail}) from None
         return value
 
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agentmart.identity import services
-from agentmart.identity.api.fields import EmailsField, QuotasField, VatCodeField
+from agentmart.identity.api.fields import CapsField, EmailsField, QuotasField, VatCodeField
 from agentmart.identity.api.filters import by_member, is_active_customer, only_checked
 from agentmart.identity.api.teams import CustomerTeamViewSet
 from agentmart.identity.countries import COUNTRIES
@@ -73,6 +73,7 @@ class CustomerSerializer(ApiSerializer):
     agreement_number = text(160)
     backend_id = text(255)
     custom_code_allowed = serializers.BooleanField(required=False)
+    call_limits = CapsField(required=False)
     blocked = serializers.BooleanField(required=False)
     blocked_reason = serializers.CharField(read_only=True)
     archived = serializers.BooleanField(required=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from django.core.validators import validate_email
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agentmart.contracts.grants import Caps
 from agentmart.identity import quotas
 from agentmart.identity.models import Quota
 from agentmart.identity.roles import ROLE_IDS, role_named
@@ -107,3 +109,32 @@ class EmailsField(serializers.CharField):
             except ValidationError:
                 raise serializers.ValidationError(f"{address} is no e-mail address.") from None
         return text
+
+
+MOST_CALLS = 2**31 - 1
+CAPS = tuple(field.name for field in fields(Caps))
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {name: {"type": "integer", "minimum": 1, "maximum": MOST_CALLS} for name in CAPS},
+        "additionalProperties": False,
+    }
+)
+class CapsField(serializers.JSONField):
+    """What calls may take together, at most: requests and tokens per minute and month, calls at once."""
+
+    def to_internal_value(self, data: Any) -> dict[str, int]:
+        """Return the caps; refuses what is none. A cap that is left out does not limit."""
+        if not isinstance(data, dict):
+            raise serializers.ValidationError('Give an object of limits, like {"requests_per_minute": 600}.')
+        wrong: dict[str, list[str]] = {}
+        for name, value in data.items():
+            if name not in CAPS:
+                wrong[str(name)] = [f"There is no such limit; there are {', '.join(CAPS)}."]
+            elif type(value) is not int or not 1 <= value <= MOST_CALLS:
+                wrong[name] = [f"Give a whole number from 1 to {MOST_CALLS}."]
+        if wrong:
+            raise serializers.ValidationError(wrong)  # type: ignore[arg-type]
+        return dict(data)
