@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import connection, transaction
 
 from agentmart.access.models import IdempotentCall
 from agentmart.contracts.tables import USAGE_EVENT
 from agentmart.infra import tenancy
+from agentmart.kit.ids import uuid7_floor
 
 LOOK_BACK = timedelta(minutes=3)
 """How far back the job, which runs each minute, looks for calls."""
@@ -36,10 +36,5 @@ def sweep_idempotent_calls(*, now: datetime) -> int:
 def note_uses(*, now: datetime) -> int:
     """Write down when keys were last used, from the calls of the last minutes; returns how many keys."""
     with tenancy.as_system("access.note_uses"), connection.cursor() as cursor:
-        cursor.execute(_NOTE_USES, [_first_id(now - LOOK_BACK), _first_id(now + LOOK_BACK)])
+        cursor.execute(_NOTE_USES, [uuid7_floor(now - LOOK_BACK), uuid7_floor(now + LOOK_BACK)])
         return int(cursor.rowcount)
-
-
-def _first_id(moment: datetime) -> UUID:
-    """Return the smallest UUID that begins with a time, as UUIDv7 do."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
