@@ -96,10 +96,10 @@ def request_of(key: str, content: dict[str, object]) -> bytes:
 async def test_deadline_end_to_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "DEADLINE_GRACE", 0.05)
     issued = await world.issue()
-    answer = await call(world.app, {"input": "hang"}, issued.key, x_request_timeout="0.2")
+    answer = await call(world.app, {"input": "hang"}, issued.key, x_request_timeout="2")
     assert (answer.status, answer.json()["code"]) == (504, "upstream_timeout")
     (asked,) = world.runtime.requests
-    assert 0 < asked.timeout_seconds <= 0.2, "the runtime is told what is left of the caller's time"
+    assert 0 < asked.timeout_seconds < 2, "the runtime is told what is left of the caller's time"
     assert world.runtime.ended == 1
     (event,) = await world.store.events()
     assert (event["status"], event["requests"]) == ("timeout", 0)
