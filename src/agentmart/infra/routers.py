@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import include, re_path
 from rest_framework.routers import SimpleRouter
 
 
@@ -12,6 +13,15 @@ class ApiRouter(SimpleRouter):
 
     What a viewset never answers (`http_method_names`) has no address.
     """
+
+    def by_prefix(self) -> list[Any]:
+        """Return the addresses, each viewset's under its prefix: a request passes over whole viewsets, not each route."""
+        every, found = self.registry, []
+        for prefix, viewset, basename in every:
+            self.registry = [("", viewset, basename)]
+            found.append(re_path(f"^{prefix}/", include(self.get_urls())))
+        self.registry = every
+        return found
 
     def get_method_map(self, viewset: Any, method_map: Any) -> dict[str, str]:
         """Return the methods of a route that the viewset has, by action."""

@@ -128,7 +128,7 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema", **open_to_all)),
     path("api/version/", VersionView.as_view()),
     path("api/support-sla/", SlaViewSet.as_view({"get": "show", "put": "replace"}), name="support-sla"),
-    path("api/", include(router.urls)),
+    path("api/", include(router.by_prefix())),
 ]
 
 handler400 = "agentmart.web.errors.bad_request"
