@@ -107,8 +107,11 @@ class OfferingViewSet(ApiViewSet):
         """Return visible offerings with all that their answer shows; lists hold what can be bought."""
         if self.action != "list":
             return selectors.shown_offerings(super().visible())
-        rows = selectors.listed(super().visible(), self.actor)
-        if self._asks_for("total_cost") or self._asks_for("total_cost_estimated"):
+        return self.sortable(selectors.listed(super().visible(), self.actor))
+
+    def sortable(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the list's rows with those sums that it is sorted by."""
+        if any(self._asks_for(name) for name in FIGURES):
             rows = selectors.with_figures(rows)
         return selectors.with_sums(rows) if self._asks_for("total_customers") else rows
 
@@ -484,6 +487,4 @@ class ProviderOfferingViewSet(OfferingViewSet):
     def visible(self) -> QuerySet[Any]:
         """Return the offerings the actor manages."""
         rows = selectors.managed_offerings(self.actor)
-        if self.action != "list":
-            return selectors.shown_offerings(rows)
-        return selectors.with_sums(rows) if self._asks_for("total_customers") else rows
+        return self.sortable(rows) if self.action == "list" else selectors.shown_offerings(rows)
