@@ -215,7 +215,7 @@ def test_the_last_key_that_signs_is_not_retired(path: Path) -> None:
 
 def test_the_command(tmp_path: Path) -> None:
     def run(*arguments: str) -> Any:
-        return CliRunner().invoke(main, ["signing-keys", *arguments, "--data-dir", str(tmp_path)])
+        return CliRunner().invoke(main, ["signing-keys", "--data-dir", str(tmp_path), *arguments])
 
     assert run("list").output == "settings  AGENT_KEYS_SECRET_KEY  accepted\n"
     kid = run("rotate", "--algorithm", "EdDSA").output.strip()

@@ -61,9 +61,20 @@ def revoke(row: ApiKey, *, actor: Actor, now: datetime) -> None:
 class ApiKeyAdmin(OperatorAdmin):
     """Keys: everything but the key."""
 
-    list_display = ("name", "prefix", "last4", "kind", "customer_id", "config_id", "expires_at", "revoked_at")
+    list_display = (
+        "name",
+        "prefix",
+        "last4",
+        "kind",
+        "customer_id",
+        "config_id",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
     list_filter = ("kind", "environment", ("revoked_at", admin.EmptyFieldListFilter), "expires_at")
     search_fields = ("name", "last4", "created_by")
+    hidden = ("public_text",)
     deeds = (
         Deed(
             "revoke", "Revoke", "The key ends within a second, for good. Its owner makes another one.", revoke

@@ -15,16 +15,19 @@ from agentmart.contracts.signing import MIN_SECRET_BYTES, SETTINGS_KID
 
 
 @click.group("signing-keys")
-def signing_keys() -> None:
+@options.data_dir
+@click.pass_context
+def signing_keys(context: click.Context, data_dir: Path | None) -> None:
     """Show, rotate and retire the keys that sign API keys, while calls go on.
 
     `rotate` makes a key that signs what is issued from now on; keys signed before stay good. Once none of
     those is in use any more, `retire` takes their signing key away. Running processes follow within a second.
     """
+    context.obj = data_dir
 
 
 @signing_keys.command("list")
-@options.data_dir
+@click.pass_obj
 def list_keys(data_dir: Path | None) -> None:
     """Show the signing keys: name, algorithm, since when each signs."""
     path = _path(data_dir)
@@ -36,7 +39,7 @@ def list_keys(data_dir: Path | None) -> None:
 
 
 @signing_keys.command()
-@options.data_dir
+@click.pass_obj
 @click.option("--algorithm", type=click.Choice(list(MIN_SECRET_BYTES)), default="HS256", show_default=True)
 @click.option(
     "--delay",
@@ -53,7 +56,7 @@ def rotate(data_dir: Path | None, algorithm: str, delay: int) -> None:
 
 
 @signing_keys.command()
-@options.data_dir
+@click.pass_obj
 @click.argument("kid")
 def retire(data_dir: Path | None, kid: str) -> None:
     """Take a signing key away (`settings`: AGENT_KEYS_SECRET_KEY): all that it signed is refused from now on."""
@@ -62,7 +65,7 @@ def retire(data_dir: Path | None, kid: str) -> None:
 
 
 @signing_keys.command()
-@options.data_dir
+@click.pass_obj
 def export(data_dir: Path | None) -> None:
     """Print the file for machines that only run gateways: of EdDSA keys the public half, HS… ones as they are."""
     click.echo(json.dumps(signing_file.public(_path(data_dir)), indent=1))
