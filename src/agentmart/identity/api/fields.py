@@ -136,5 +136,5 @@ class CapsField(serializers.JSONField):
             elif type(value) is not int or not 1 <= value <= MOST_CALLS:
                 wrong[name] = [f"Give a whole number from 1 to {MOST_CALLS}."]
         if wrong:
-            raise serializers.ValidationError(wrong)  # type: ignore[arg-type]
+            raise serializers.ValidationError(wrong)
         return dict(data)

@@ -19,6 +19,7 @@ from agentmart.kit.money import money_text
 from agentmart.kit.periods import Period, month_of
 from agentmart.metering import costs
 from agentmart.metering.models import UsageHour
+from agentmart.resources import services as resources
 from agentmart.resources.budgets import is_exhausted, reached
 from agentmart.resources.models import AgentConfig, Resource
 from agentmart.resources.states import ResourceState
@@ -95,7 +96,7 @@ def note_spending(
         if step <= after:
             told.append(step)
             _tell(config, step, actor=actor, now=now)
-    AgentConfig.objects.filter(pk=config.pk).update(spending=config.spending)
+    resources.note_spending(config)
     if after != before:
         publish_grants(Resource.objects.filter(pk=config.resource_id))
     return config

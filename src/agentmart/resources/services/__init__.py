@@ -32,6 +32,7 @@ from agentmart.resources.services.life import (
 from agentmart.resources.services.settings import (
     ask_for_version,
     deploy_failed,
+    note_spending,
     tweakables,
     update_config,
     use_version,
@@ -56,6 +57,7 @@ __all__ = [
     "finish_termination",
     "note_backend_id",
     "note_of_provider",
+    "note_spending",
     "require_changeable",
     "require_editable",
     "require_end",

@@ -141,3 +141,9 @@ def deploy_failed(resource: Resource, message: str, *, actor: Actor, now: dateti
     """Note why another version could not be deployed; the resource goes on with the one it has."""
     Resource.objects.filter(pk=resource.pk).update(error_message=message[:500], modified=now)
     audit.record("resource.version_failed", resource, actor=actor, now=now, after={"message": message[:500]})
+
+
+@transaction.atomic
+def note_spending(config: AgentConfig) -> None:
+    """Keep what an agent's month has cost so far beside its budget; the caller holds the row."""
+    AgentConfig.objects.filter(pk=config.pk).update(spending=config.spending)
