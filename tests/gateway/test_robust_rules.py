@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentmart.contracts.environment import environment
 from agentmart.gateway.breakers import Breaker, Rules, State
 from agentmart.gateway.pieces import Pieces
+from agentmart.gateway.settings import GatewaySettings, settings_from_environment
 from agentmart.gateway.shedding import Overloaded, Shedder
+from agentmart.kit.env import BadSetting
 
 # -- breaker
 
@@ -207,3 +210,43 @@ async def test_a_reader_waits_for_pieces_and_a_run_for_room() -> None:
     assert not pieces.full
     pieces.end()
     assert await pieces.get() is None
+
+
+# -- settings
+
+
+def configured(**changes: str) -> GatewaySettings:
+    values = {
+        "AGENTMART_GATEWAY_DATABASE_URL": "postgresql://u:p@/d?host=/s",
+        "AGENT_KEYS_SECRET_KEY": "x" * 32,
+        "AGENTMART_DATA_DIR": "/data",
+    }
+    return settings_from_environment(environment({**values, **changes}))
+
+
+def test_settings_of_robust_calls() -> None:
+    usual = configured()
+    assert (usual.fallbacks, usual.longest_wait, usual.shutdown_grace) == ({}, 0.5, 20.0)
+    other = configured(
+        AGENTMART_FALLBACK_RUNTIME="langflow",
+        LANGFLOW_RUNTIME_URL="http://127.0.0.1:7860",
+        LANGFLOW_RUNTIME_API_KEY="sk-x",
+        AGENTMART_SHED_AFTER_MS="0",
+        AGENTMART_SHUTDOWN_GRACE_SECONDS="5",
+    )
+    assert other.fallbacks == {"embedded": "langflow", "langflow": "langflow"}
+    assert (other.longest_wait, other.shutdown_grace) == (0.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AGENTMART_FALLBACK_RUNTIME", "langflow"),  # which is not set up
+        ("AGENTMART_FALLBACK_RUNTIME", "fake"),
+        ("AGENTMART_SHED_AFTER_MS", "-1"),
+        ("AGENTMART_SHUTDOWN_GRACE_SECONDS", "0"),
+    ],
+)
+def test_bad_settings_of_robust_calls_name_themselves(name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=name):
+        configured(**{name: value})
