@@ -95,12 +95,6 @@ class PayloadSerializer(serializers.Serializer[Any]):
     output_truncated = serializers.BooleanField()
 
 
-class ErasedSerializer(serializers.Serializer[Any]):
-    """Of how many calls the content was erased."""
-
-    erased = serializers.IntegerField()
-
-
 class PayloadsViewSet(CallsViewSet):
     """Settings of one's agents, with the content of calls where it is kept."""
 
@@ -109,8 +103,8 @@ class PayloadsViewSet(CallsViewSet):
     bodies: Any = {"partial_update": ConfigChangeSerializer}
     answers: Any = {
         "kept_payload": PayloadSerializer,
-        "erase_payload": ErasedSerializer,
-        "erase_payloads": ErasedSerializer,
+        "erase_payload": (204, None),
+        "erase_payloads": (204, None),
     }
     queries: Any = {"kept_payload": {}}
 
@@ -149,11 +143,13 @@ class PayloadsViewSet(CallsViewSet):
         uuid = parse_uuid(request_id)
         if uuid is None:
             raise NotFound("This agent has no such call.")
-        return Response({"erased": services.erase_payloads(config, uuid, actor=self.actor, now=self.now)})
+        services.erase_payloads(config, uuid, actor=self.actor, now=self.now)
+        return Response(status=204)
 
     @action(detail=True, methods=["delete"], url_path="payloads")
     def erase_payloads(self, request: Request, **kwargs: Any) -> Response:
         """Erase what was kept of the content of all calls."""
         config = self.get_object()
         self._require("payload.write", config)
-        return Response({"erased": services.erase_payloads(config, None, actor=self.actor, now=self.now)})
+        services.erase_payloads(config, None, actor=self.actor, now=self.now)
+        return Response(status=204)
