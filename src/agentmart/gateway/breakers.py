@@ -34,7 +34,7 @@ class Rules:
     ratio: float = 0.5  # of its calls
     deployments: int = 3  # among the suspects, for them to count
     pause: float = 2.0  # between opening and the first try; doubled by every try that fails
-    longest_pause: float = 30.0
+    longest_pause: float = 8.0
     closing: int = 2  # good tries in a row
 
 
