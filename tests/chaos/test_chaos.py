@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 from tests.chaos.callers import Callers
@@ -35,17 +34,28 @@ ROUND = 10_000
 class Log:
     """What happened when; to a file where one is named."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._began = time.monotonic()
-        self._file: TextIO | None = open(LOG, "w") if LOG else None  # noqa: SIM115
+        self._path = Path(name) if name else None
+        if self._path is not None:
+            self._path.write_text("")
 
     def say(self, line: str) -> None:
         """Write a line."""
         line = f"{time.monotonic() - self._began:7.1f} s  {line}"
         print(line, flush=True)
-        if self._file is not None:
-            self._file.write(f"{line}\n")
-            self._file.flush()
+        if self._path is not None:
+            with self._path.open("a") as file:
+                file.write(f"{line}\n")
+
+
+def test_the_log_is_whole_after_every_line(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = Log(str(path))
+    for number, line in enumerate(("one", "two"), 1):
+        log.say(line)
+        assert len(path.read_text().splitlines()) == number
+    Log("").say("nowhere")
 
 
 @pytest.fixture
@@ -67,7 +77,7 @@ def place(data_dir: Path) -> Iterator[Place]:
 
 
 def test_chaos(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = Log()
+    log = Log(LOG)
     log.say(f"{CALLS} calls by {THREADS} callers, half of them under an Idempotency-Key, a quarter streamed")
     cast, key = sold(place.product, place.set_clock, monkeypatch)
     callers = Callers(place.product.gateway_url, key, messages=CALLS, threads=THREADS)
