@@ -29,7 +29,7 @@ class UsageSource(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class CallStarted:
     """A row of `metering_call_started`: the call exists, nothing is owed yet. Deleted after delivery."""
 
@@ -42,7 +42,7 @@ class CallStarted:
     started_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class UsageEvent:
     """A row of `metering_usage_event`; quantities as columns, further meters as JSON.
 
@@ -82,7 +82,7 @@ class UsageEvent:
     model: str = ""  # as the runtime named it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class Completed:
     """A call that has ended: its usage, and what is kept for a repetition of it under the same idempotency key."""
 

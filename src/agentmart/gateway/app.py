@@ -36,7 +36,7 @@ from agentmart.gateway.spool import Spool
 from agentmart.gateway.writer import Meter, UsageWriter
 from agentmart.kit import tokens
 from agentmart.kit.errors import DomainError, NotFound
-from agentmart.kit.ids import uuid7
+from agentmart.kit.ids import uuid7_bytes
 from agentmart.kit.logs import QuickLines, request_id_var
 
 __all__ = ["Gateway", "create_app", "run", "settings_from_environment"]
@@ -173,7 +173,7 @@ class Gateway:
 
     def new_call_id(self) -> UUID:
         """Return the id of a request that has come."""
-        call_id: UUID = QuickUUID(uuid7(self._settings.clock.now()).bytes)
+        call_id: UUID = QuickUUID(uuid7_bytes(self._settings.clock.now()))
         return call_id
 
     async def serve(self, exchange: Exchange) -> None:
@@ -191,8 +191,9 @@ class Gateway:
                 await exchange.refuse(Internal())
         finally:
             exchange.close()
-            self._metrics.observe(exchange)
-            self._log(exchange)
+            seconds = monotonic() - exchange.begun
+            self._metrics.observe(exchange, seconds)
+            self._log(exchange, seconds)
 
     async def _dispatch(self, exchange: Exchange) -> None:
         if exchange.path.startswith(OPENAI):
@@ -276,14 +277,14 @@ class Gateway:
                 self._health = (monotonic(), checks)
             return checks
 
-    def _log(self, exchange: Exchange) -> None:
+    def _log(self, exchange: Exchange, seconds: float) -> None:
         """Write one line per call; health checks are not worth one."""
         if (exchange.method == "GET" and exchange.status == 200) or not logger.isEnabledFor(logging.INFO):
             return
         fields = {
             "status": exchange.status,
             "caller_left": exchange.gone,
-            "duration_ms": round((monotonic() - exchange.begun) * 1000, 1),
+            "duration_ms": round(seconds * 1000, 1),
         }
         fields.update(exchange.facts)
         self._lines.add("call", fields, request_id=exchange.request_id)

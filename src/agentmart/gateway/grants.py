@@ -137,12 +137,12 @@ class Grants:
 
     async def find(self, key_id: UUID) -> Grant | None:
         """Return the Grant, or None where there is none; raises Unavailable while the database is away."""
-        if self.trusted:
+        now = monotonic()
+        if now < self._trusted_until:
             known = self._cache.get(key_id)
-            if known is not None and monotonic() < known[1]:
+            if known is not None and now < known[1]:
                 self._cache.move_to_end(key_id)
                 return known[0]
-        now = monotonic()
         began, read = self._reads.get(key_id, (0.0, None))
         # Unheard changes do not end a read under way: a long one tells what was, so it is not joined.
         if read is None or (not self.trusted and now - began > HEARTBEAT_SECONDS):

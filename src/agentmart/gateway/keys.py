@@ -101,7 +101,7 @@ class Session:
     began: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class Caller:
     """A key, or a session's token, whose signature and times hold; its Grant has still to be read."""
 

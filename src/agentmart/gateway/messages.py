@@ -28,7 +28,7 @@ class UnsupportedMediaType(DomainError):
     status = 415
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class Invocation:
     """One call, checked for form: nothing here has been compared with the caller's Grant."""
 

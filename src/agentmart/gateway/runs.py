@@ -49,7 +49,7 @@ class _Stopped(Exception):
     """The run was given up, for its caller left."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class Call:
     """What is known of a call once it was let in."""
 
@@ -185,7 +185,7 @@ class Run:
 
     async def _ask(self) -> RunResult:
         """Ask the runtime; where it says that the run cannot have begun, ask once more, then who stands in for it."""
-        failure = RuntimeFailure("unreachable", "No runtime takes the call.", begun=False)
+        failure: RuntimeFailure | None = None
         for upstream in self._upstreams.admitted(self.call.grant.runtime):
             try:
                 return await self._ask_one(upstream)
@@ -199,7 +199,7 @@ class Run:
                     failure = error
             if failure.begun or self._pieces:
                 break
-        raise failure
+        raise failure or RuntimeFailure("unreachable", "No runtime takes the call.", begun=False)
 
     async def _ask_one(self, upstream: Upstream) -> RunResult:
         """Ask one runtime, which was admitted, and tell its breaker how it went; raises RuntimeFailure, _Stopped."""
@@ -346,10 +346,11 @@ class Runs:
 
         Raises Unavailable, and UpstreamTimeout where the caller's deadline has passed: nothing is owed then.
         """
+        now = monotonic()
         try:
-            if call.deadline <= monotonic():
+            if call.deadline <= now:
                 raise UpstreamTimeout("The time given for the call was over before it could begin.")
-            await self._begin(call)
+            await self._begin(call, now)
         except BaseException:
             lease.give_back()
             raise
@@ -358,8 +359,8 @@ class Runs:
         run.task.add_done_callback(self._ended)
         return run
 
-    async def _begin(self, call: Call) -> None:
-        self.shedder.enter(call.call_id, monotonic())
+    async def _begin(self, call: Call, now: float) -> None:
+        self.shedder.enter(call.call_id, now)
         try:
             await self._writer.started(started_of(call.grant, call.call_id, self._gateway_id))
         finally:

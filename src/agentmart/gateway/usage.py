@@ -23,7 +23,7 @@ MAX_INT = 2**31 - 1
 MAX_CODE, MAX_MODEL = 60, 120
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class Outcome:
     """How a run ended: its text so far, what the runtime reported, our code of a failure."""
 
@@ -33,7 +33,7 @@ class Outcome:
     error_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class Course:
     """How a call went: what its answer began with, where its time went (ms, from its first byte), bytes that came."""
 

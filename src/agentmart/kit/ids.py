@@ -17,10 +17,15 @@ def new_id() -> UUID:
 
 def uuid7(now: datetime) -> UUID:
     """Return a UUIDv7 of the given moment: 48 bits of Unix milliseconds, then 74 random bits (RFC 9562 §5.7)."""
+    return UUID(bytes=uuid7_bytes(now))
+
+
+def uuid7_bytes(now: datetime) -> bytes:
+    """Return the bytes of a UUIDv7."""
     millis = (now - _EPOCH) // _MILLISECOND
     random = int.from_bytes(os.urandom(10), "big")
     value = (millis & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random & 0xFFF) << 64
-    return UUID(int=value | 0b10 << 62 | random >> 12 & 0x3FFF_FFFF_FFFF_FFFF)
+    return (value | 0b10 << 62 | random >> 12 & 0x3FFF_FFFF_FFFF_FFFF).to_bytes(16, "big")
 
 
 def uuid7_floor(moment: datetime) -> UUID:

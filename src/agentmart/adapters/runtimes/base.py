@@ -48,7 +48,7 @@ class Deployment:
     request_id: str = ""  # of the request that asked for it; for log lines
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class RunRequest:
     """One call of a deployed flow."""
 
@@ -70,7 +70,7 @@ class TokenUsage:
     model: str = field(default="", compare=False)  # as the service named it; of several models, the last
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class RunResult:
     """The answer of one run; `usage` is None where no model was called, or none reported its usage."""
 

@@ -30,7 +30,7 @@ class Broken(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: made for every call, and freezing trebles its price
 class Patience:
     """Longest waits in seconds: for the answer's first byte, between two bytes, for all of it."""
 
