@@ -13,8 +13,9 @@ from uuid import UUID
 
 import uvloop
 
-from agentmart.gateway.connection import Connection, HttpExchange
+from agentmart.gateway.connection import Connection
 from agentmart.gateway.http import Exchange
+from agentmart.gateway.http_exchange import HttpExchange
 
 logger = logging.getLogger("agentmart.gateway")
 
