@@ -150,11 +150,8 @@ def settings() -> GatewaySettings:
 
 def serve(port: int) -> None:
     """Serve until SIGTERM."""
-    logs.configure(
-        "gateway",
-        os.environ.get("BENCH_LOG_LEVEL", "INFO"),
-        stream=open(os.environ.get("BENCH_LOG", os.devnull), "w"),
-    )  # noqa: SIM115
+    lines = Path(os.environ.get("BENCH_LOG", os.devnull)).open("w")  # noqa: SIM115  open as long as the process
+    logs.configure("gateway", os.environ.get("BENCH_LOG_LEVEL", "INFO"), stream=lines)
     options = settings()
     meter = MemoryMeter() if os.environ["BENCH_METER"] == "memory" else None
     gc.collect()
