@@ -117,7 +117,8 @@ class ScriptedRuntime:
     """Echoes; an input's first word tells it to do something else.
 
     `hold` waits for `release`; `fail CODE` fails; `break CODE` streams two words, then fails; `count` reports 11/7
-    tokens; `hang` never ends; `pause SECONDS` takes its time. A stream yields word by word and waits for `release` after the first one of `hold`.
+    tokens; `hang` never ends; `pause SECONDS` takes its time. A stream yields word by word and waits for
+    `release` after the first one of `hold`.
     """
 
     def __init__(self) -> None:

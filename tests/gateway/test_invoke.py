@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from tests.gateway.support import INVOKE, NOW, World, call, claims_of, eventually, get, issue, send, sign
 
-from agentmart.gateway import runs
 from agentmart.contracts.grants import GrantState, Limits, Tweakable
+from agentmart.gateway import runs
 from agentmart.kit.ids import uuid7_time
 
 HELLO = {"input": "count to three"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import copy, deepcopy
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -20,6 +21,10 @@ from agentmart.infra.addresses import addresses_of
 from agentmart.infra.readers import Reader, reader_of
 
 _NO_BLANKS_OR_QUOTES = str.maketrans("", "", ' "')
+
+
+_HOLDERS = (serializers.BaseSerializer, serializers.ManyRelatedField)
+"""Fields that hold others."""
 
 
 def parse_uuid(value: Any) -> UUID | None:
@@ -121,6 +126,13 @@ class ApiSerializer(serializers.Serializer[Any]):
         chosen = _chosen(kwargs.get("context") or {})
         if chosen:
             self._note_unknown(chosen - set(self.fields), kwargs["context"])
+
+    def get_fields(self) -> dict[str, Any]:
+        """Return the declared fields, as copies; those with nothing inside are copied the short way."""
+        return {
+            name: deepcopy(field) if isinstance(field, _HOLDERS) or hasattr(field, "child") else copy(field)
+            for name, field in self._declared_fields.items()
+        }
 
     def _note_unknown(self, unknown: frozenset[str], context: dict[str, Any]) -> None:
         """Note the names in `?field=` that the answer lacks; raises 400 for a strict caller."""

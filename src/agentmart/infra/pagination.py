@@ -13,11 +13,7 @@ from rest_framework.utils.urls import replace_query_param
 
 
 class RowsOfPage:
-    """A list of which one page is read: its keys first, then what is shown with each, for those rows alone.
-
-    Row-level security makes the planner expect a handful of rows of every table, which is wrong for whoever sees all:
-    it would join ten thousand rows one by one to find fifty.
-    """
+    """A list of which one page is read: its keys first, then what is shown with each, for those rows alone."""
 
     def __init__(self, rows: QuerySet[Any]) -> None:
         self.rows = rows

@@ -15,7 +15,7 @@ class ApiRouter(SimpleRouter):
     """
 
     def by_prefix(self) -> list[Any]:
-        """Return the addresses, each viewset's under its prefix: a request passes over whole viewsets, not each route."""
+        """Return the addresses, each viewset's under its prefix: requests pass over viewsets, not over each route."""
         every, found = self.registry, []
         for prefix, viewset, basename in every:
             self.registry = [("", viewset, basename)]

@@ -85,6 +85,7 @@ class Order(BaseModel):
 
     class Meta:
         db_table = "ordering_order"
+        indexes = (models.Index(fields=["-created", "id"], name="ordering_order_newest"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["resource"], condition=models.Q(state__in=OPEN), name="one_open_order_per_resource"

@@ -66,6 +66,7 @@ class Resource(BaseModel):
 
     class Meta:
         db_table = "resources_resource"
+        indexes = (models.Index(fields=["-created", "id"], name="resources_resource_newest"),)
 
     def __str__(self) -> str:
         return self.name
