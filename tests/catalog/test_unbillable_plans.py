@@ -23,7 +23,7 @@ def world() -> World:
     [
         ({"unit": "quarter"}, "plans[0].unit"),
         ({"unit": "year"}, "plans[0].unit"),
-        ({"components": [{"type": "requests", "rate": "2.5"}]}, "plans[0].components[0]"),
+        ({"components": [{"type": "requests", "rate": "2.5"}]}, "plans[0].components.0"),
     ],
 )
 def test_refused_with_its_field(world: World, plan: dict[str, Any], field: str) -> None:

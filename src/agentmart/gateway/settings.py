@@ -163,7 +163,7 @@ def _key_settings(env: Environment) -> KeySettings:
     try:
         open_ring(keys.secret, keys.algorithm, keys.file)
     except BadRing as error:
-        raise BadSetting(f"AGENT_KEYS_SECRET_KEY, _ALGORITHM, _FILE: {error}") from None
+        raise BadSetting(f"AGENT_KEYS_SECRET_KEY, AGENT_KEYS_ALGORITHM, AGENT_KEYS_FILE: {error}") from None
     return keys
 
 
