@@ -342,17 +342,17 @@ def test_the_table_shows_the_calendar(world: World, settings: Any) -> None:
         ({"targets": []}, {"targets": {"non_field_errors": ["This list may not be empty."]}}),
         (
             {"targets": [{"priority": "Urgent", "response_minutes": 1, "resolution_minutes": 2}]},
-            {"targets": {"0": {"priority": ['"Urgent" is not a valid choice.']}}},
+            {"targets": [{"priority": ['"Urgent" is not a valid choice.']}]},
         ),
         (
             {"targets": [{"priority": "Low", "response_minutes": 0, "resolution_minutes": 129601}]},
             {
-                "targets": {
-                    "0": {
+                "targets": [
+                    {
                         "response_minutes": ["Ensure this value is greater than or equal to 1."],
                         "resolution_minutes": ["Ensure this value is less than or equal to 129600."],
                     }
-                }
+                ]
             },
         ),
         (
