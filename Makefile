@@ -28,7 +28,7 @@ serve: product ## Set up and run the product until Ctrl-C
 	@$(BIN)/agentmart serve --data-dir "$(DATA_DIR)"
 
 test: setup ## The whole suite but the slow part, on a real PostgreSQL, with coverage
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered --durations=30
 
 test-slow: setup ## Tests that start the whole product or kill processes, and those that ask every operation of the API
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal -m "slow and walk"

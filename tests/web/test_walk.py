@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.admindocs.views import simplify_regex
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test import Client
 from tests.support.market import member, ok
@@ -58,6 +59,9 @@ def routes() -> dict[str, list[tuple[str, str, type[ApiViewSet]]]]:
 ROUTES = routes()
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+
+
 class Things:
     """What stands at the addresses: things of the sale, and where it has none, rows made for the buyer."""
 
@@ -73,6 +77,14 @@ class Things:
         for name in ("offerings", "public-offerings", "provider-offerings"):
             self.by_folder[f"/api/marketplace-{name}/"] = shop.sold["offering"]
         self.by_folder["/api/marketplace-plans/"] = shop.sold["plan"]
+        for folder, key, content in (("screenshots", "image", PNG), ("offering-files", "file", b"Read me.")):
+            form = {
+                "name": "Walked",
+                "offering": shop.sold["offering"],
+                key: SimpleUploadedFile("a.png", content),
+            }
+            sent = Client().post(f"/api/marketplace-{folder}/", form, headers=world.provider.api._headers)
+            self.by_folder[f"/api/marketplace-{folder}/"] = ok(sent, 201)["uuid"]
         self.variables = {
             "key": shop.key.rstrip("/").rsplit("/", 1)[-1],
             "plan_uuid": shop.sold["plan"],
@@ -80,6 +92,7 @@ class Things:
             "item": uuid4().hex,
             "payment": uuid4().hex,
             "callback": uuid4().hex,
+            "request_id": uuid4().hex,
         }
         self.private = [world.buyer.customer.uuid, world.buyer.project.uuid] + [
             place.rstrip("/").rsplit("/", 1)[-1] for place in (shop.order, shop.resource, shop.config)
