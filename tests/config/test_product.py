@@ -73,7 +73,7 @@ def test_no_process_holds_what_is_anothers(product: Product):
     expected = {
         "web": {"app_password", "agent_keys_secret", "django_secret_key", "payload_key"},
         "worker": {"app_password", "agent_keys_secret", "django_secret_key"},
-        "gateway": {"gateway_password", "agent_keys_secret", "payload_key"},
+        "gateway": {"gateway_password", "agent_keys_secret", "payload_key", "sessions_secret"},
         "runtime": set(),
         "dev-model": set(),
     }
