@@ -79,8 +79,8 @@ PLAN_COLUMNS = (
     "max_amount",
     "billing_mode",
     "backend_id",
-    "resources_count",
 )
+COUNTED_PLAN_COLUMNS = (*PLAN_COLUMNS, "resources_count")
 PRICE_COLUMNS = (
     "id",
     "number",
@@ -103,14 +103,18 @@ class Parts:
 
 
 def parts_of(offering_ids: Collection[UUID]) -> dict[UUID, Parts]:
-    """Return components, plans and prices of the offerings, in three queries whatever their number."""
+    """Return components, plans and prices of the offerings, in three queries whatever their number.
+
+    Resources under the plans are not counted (0): `live_resources` does, since they differ by reader.
+    """
     found: dict[UUID, Parts] = defaultdict(Parts)
     by_id: dict[UUID, Row] = {}
     components = OfferingComponent.objects.filter(offering_id__in=offering_ids)
     for row in components.order_by("created", "id").values(*COMPONENT_COLUMNS):
         by_id[row["id"]] = row
         found[row["offering_id"]].components.append(row)
-    plans = plan_rows(Plan.objects.filter(offering_id__in=offering_ids))
+    rows = Plan.objects.filter(offering_id__in=offering_ids).order_by("created", "id")
+    plans = [{**row, "resources_count": 0} for row in rows.values(*PLAN_COLUMNS)]
     with_prices(plans, PlanComponent.objects.filter(offering_id__in=offering_ids), by_id)
     for plan in plans:
         found[plan["offering_id"]].plans.append(plan)
@@ -119,7 +123,7 @@ def parts_of(offering_ids: Collection[UUID]) -> dict[UUID, Parts]:
 
 def plan_rows(plans: QuerySet[Any]) -> list[Row]:
     """Return plans as plain rows, oldest first, with how many live resources of each the reader may see."""
-    return list(counted(plans).order_by("created", "id").values(*PLAN_COLUMNS))
+    return list(counted(plans).order_by("created", "id").values(*COUNTED_PLAN_COLUMNS))
 
 
 def plan_row(plan: Plan) -> Row:

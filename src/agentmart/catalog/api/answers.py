@@ -220,7 +220,7 @@ def shown_parts(parts: Parts, addresses: Addresses, today: date) -> ShownParts:
     """Return an offering's parts as they are answered."""
     return ShownParts(
         [component_answer(row) for row in parts.components],
-        [{**plan_answer(plan, addresses, today), "resources_count": 0} for plan in parts.plans],
+        [plan_answer(plan, addresses, today) for plan in parts.plans],
         tuple(plan["id"] for plan in parts.plans),
         _classification(parts.components),
     )

@@ -27,7 +27,7 @@ from agentmart.catalog.api.offering_answers import (
 from agentmart.catalog.api.offering_lists import FILTERS, ORDERINGS
 from agentmart.catalog.api.plans import PlanSerializer
 from agentmart.catalog.api.shown_parts import kept_parts, read_parts
-from agentmart.catalog.models import Offering, OfferingComponent
+from agentmart.catalog.models import Offering, OfferingComponent, Plan
 from agentmart.catalog.states import OfferingState
 from agentmart.identity import selectors as identity
 from agentmart.identity.models import SELLERS, Customer, Role
@@ -242,11 +242,10 @@ class OfferingViewSet(ApiViewSet):
         """Return the offering's plans as plain rows; those under review for those who manage it."""
         offering = self.get_object()
         managed = selectors.manages(self.actor, offering.customer_id)
-        return [
-            plan
-            for plan in selectors.parts_of([offering.id])[offering.id].plans
-            if managed or not plan["pending"]
-        ]
+        plans = Plan.objects.filter(offering=offering)
+        return selectors.complete_plans(
+            selectors.plan_rows(plans if managed else plans.filter(pending=False))
+        )
 
     def _plan_answers(self, plans: list[selectors.Row]) -> list[dict[str, Any]]:
         """Return plain rows of plans as they are shown."""

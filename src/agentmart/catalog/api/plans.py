@@ -218,7 +218,7 @@ class PlanViewSet(PlanUsageViewSet):
     def page_of(self, rows: QuerySet[Any]) -> list[Any]:
         """Return the plans of a page as plain rows with their prices."""
         return selectors.complete_plans(
-            super().page_of(selectors.counted(rows).values(*selectors.PLAN_COLUMNS))
+            super().page_of(selectors.counted(rows).values(*selectors.COUNTED_PLAN_COLUMNS))
         )
 
     def create(self, request: Request) -> Response:
