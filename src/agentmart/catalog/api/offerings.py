@@ -240,12 +240,8 @@ class OfferingViewSet(ApiViewSet):
 
     def _plans(self) -> list[selectors.Row]:
         """Return the offering's plans as plain rows; those under review for those who manage it."""
-        offering = self.get_object()
-        managed = selectors.manages(self.actor, offering.customer_id)
-        plans = Plan.objects.filter(offering=offering)
-        return selectors.complete_plans(
-            selectors.plan_rows(plans if managed else plans.filter(pending=False))
-        )
+        plans = Plan.objects.visible_to(self.actor).filter(offering=self.get_object())
+        return selectors.complete_plans(selectors.plan_rows(plans))
 
     def _plan_answers(self, plans: list[selectors.Row]) -> list[dict[str, Any]]:
         """Return plain rows of plans as they are shown."""
