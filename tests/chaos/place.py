@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import psycopg
 from psycopg import sql
 from tests.chaos.proxy import Proxy
+from tests.support.running import flow_processes
 from tests.support.waiting import until
 
 from agentmart.config.postgres import EmbeddedPostgres
@@ -153,17 +154,6 @@ def place_at(data_dir: Path, postgres_dir: Path) -> Iterator[tuple[Place, dict[s
     finally:
         proxy.close()
         place.stop_postgres()
-
-
-def flow_processes(runtime_pid: int) -> list[int]:
-    """Return the children that run flows: the zygote's children, two levels below the runtime."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            parents[int(entry.name)] = int(fields[1])
-    zygotes = {pid for pid, parent in parents.items() if parent == runtime_pid}
-    return [pid for pid, parent in parents.items() if parent in zygotes]
 
 
 Happening = tuple[str, Callable[[], None], int]

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from tests.chaos.callers import Callers
 from tests.chaos.place import DEADLINE, Place, happenings, place_at
-from tests.chaos.sale import RUNTIME_VENV, sold
+from tests.chaos.sale import sold
 from tests.support.postgres import make_data_dir
+from tests.support.running import RUNTIME_VENV
 from tests.support.waiting import until
 
 from agentmart.devtools.demo import Cast

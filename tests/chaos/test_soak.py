@@ -13,8 +13,8 @@ from statistics import median
 import psycopg
 import pytest
 from tests.chaos.callers import Callers
-from tests.chaos.place import flow_processes
-from tests.chaos.sale import RUNTIME_VENV, sold
+from tests.chaos.sale import sold
+from tests.support.running import RUNTIME_VENV, flow_processes
 
 from agentmart.config.product import Product, running_product
 from agentmart.kit.clock import OffsetClock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -15,21 +14,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.support.running import RUNTIME_VENV, begin_sale, flow_processes
 from tests.support.waiting import until
 
-from agentmart.config.commands.demo import PLAIN_FLOW
 from agentmart.config.product import Product, running_product
-from agentmart.devtools import demo
-from agentmart.devtools.corpus import ensure_starter_projects
 from agentmart.devtools.demo import CONFIGS, INVOKE, Cast, Stage
 from agentmart.devtools.rest import Rest
-from agentmart.devtools.story import Story
 from agentmart.kit.clock import OffsetClock
 
 pytestmark = [pytest.mark.slow, pytest.mark.stack, pytest.mark.runtime]
 
-HOME = Path(__file__).parents[2] / ".agentmart"
-RUNTIME_VENV = Path(os.environ.get("AGENTMART_RUNTIME_VENV") or HOME / "runtime-venv")
 CALLS = 25
 CALLERS = 4
 DEADLINE = 90.0
@@ -103,17 +97,6 @@ class Callers:
             self.failures.append(what)
 
 
-def flow_processes(runtime_pid: int) -> list[int]:
-    """Return the children that run flows: the zygote's children, two levels below the runtime."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            parents[int(entry.name)] = int(fields[1])
-    zygotes = {pid for pid, parent in parents.items() if parent == runtime_pid}
-    return [pid for pid, parent in parents.items() if parent in zygotes]
-
-
 def kill(pid: int | None) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -126,31 +109,9 @@ def rows(product: Product, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()  # type: ignore[arg-type]
 
 
-def sold(product: Product) -> tuple[Stage, Cast]:
-    """Take the sale to where the buyer may call."""
-    assert product.admin is not None
-    clock = OffsetClock(product.data_dir / "dev-clock.json")
-    stage = Stage(
-        web_url=product.web_url,
-        gateway_url=product.gateway_url,
-        staff_token=product.admin.token,
-        starter_projects=ensure_starter_projects("1.13.0", HOME / "corpus"),
-        plain_flow=next(RUNTIME_VENV.glob(f"lib/python3*/site-packages/{PLAIN_FLOW}")),
-        set_clock=lambda moment: clock.set_offset(moment - datetime.now(UTC)),
-        say=lambda line: None,
-    )
-    story = Story(say=stage.say)
-    stage.set_clock(demo.start_of_play())
-    cast = demo.people(stage, story)
-    demo.import_flows(stage, story, cast)
-    demo.publish(story, cast)
-    demo.order(story, cast)
-    assert story.ok, story.checks
-    return stage, cast
-
-
 def test_kills_lose_nothing_and_bill_nothing_twice(product: Product) -> None:
-    stage, cast = sold(product)
+    clock = OffsetClock(product.data_dir / "dev-clock.json")
+    stage, cast = begin_sale(product, lambda moment: clock.set_offset(moment - datetime.now(UTC)))
     config = f"{CONFIGS}/{cast.ids['config']}"
     key = cast.buyer.post(f"{config}/api-keys/", {"name": "Kill"})["key"]
     gateway = Rest(stage.gateway_url, f"Bearer {key}")

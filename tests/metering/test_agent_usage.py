@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.support.calls import write_call
-from tests.support.market import CONFIGS, ok
-from tests.support.sale import Sold, sell, use
+from tests.support.market import ok
+from tests.support.sale import Sold, config_of, sell, use
 from tests.support.shop import Shop
 from tests.support.world import World
 
@@ -24,7 +24,7 @@ from agentmart.infra import clock, tenancy
 from agentmart.kit.periods import Period
 from agentmart.metering import services
 from agentmart.metering.models import CallStarted, UsageHour, UsagePart
-from agentmart.resources.models import AgentConfig, Resource
+from agentmart.resources.models import Resource
 
 pytestmark = pytest.mark.django_db
 
@@ -42,18 +42,6 @@ def today(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sold(world: World) -> Sold:
     return sell(world.provider, world.buyer, at=START)
-
-
-def config_of(sold: Sold) -> str:
-    with tenancy.as_system("test"):
-        values = {
-            "customer_id": sold.resource.customer_id,
-            "name": "Helper",
-            "created": START,
-            "modified": START,
-        }
-        config, _ = AgentConfig.objects.get_or_create(resource=sold.resource, defaults=values)
-        return f"{CONFIGS}{config.uuid}/"
 
 
 def usage(world: World, sold: Sold, **query: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.market import CONFIGS, ok
-from tests.support.sale import Sold, sell, use
+from tests.support.market import ok
+from tests.support.sale import Sold, config_of, sell, use
 from tests.support.world import World
 
 from agentmart.access.models import GrantRow
@@ -15,7 +15,6 @@ from agentmart.infra import clock, tenancy
 from agentmart.infra.models import AuditEntry
 from agentmart.metering import services
 from agentmart.resources.budgets import is_exhausted, reached
-from agentmart.resources.models import AgentConfig
 
 pytestmark = pytest.mark.django_db
 
@@ -32,18 +31,6 @@ def today(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 @pytest.fixture
 def sold(world: World) -> Sold:
     return sell(world.provider, world.buyer, at=START)
-
-
-def config_of(sold: Sold) -> str:
-    with tenancy.as_system("test"):
-        values = {
-            "customer_id": sold.resource.customer_id,
-            "name": "Helper",
-            "created": START,
-            "modified": START,
-        }
-        config, _ = AgentConfig.objects.get_or_create(resource=sold.resource, defaults=values)
-        return f"{CONFIGS}{config.uuid}/"
 
 
 def set_budget(world: World, sold: Sold, monthly: str | None, action: str = "stop") -> None:

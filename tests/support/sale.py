@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from tests.support.market import ok
+from tests.support.market import CONFIGS, ok
 from tests.support.world import NOW, Person, World
 
 from agentmart.catalog import services as catalog
@@ -17,7 +17,7 @@ from agentmart.catalog.models import AGENT_TYPE, Category, Plan
 from agentmart.infra import tenancy
 from agentmart.kit.ids import uuid7
 from agentmart.resources import services as resources
-from agentmart.resources.models import Resource
+from agentmart.resources.models import AgentConfig, Resource
 
 HYBRID: dict[str, Any] = {
     "name": "Professional",
@@ -130,3 +130,16 @@ def use(
         cursor.execute(HOUR, values)
     event_id: UUID = values["id"]
     return event_id
+
+
+def config_of(sold: Sold) -> str:
+    """Return the address of the buyer's agent configuration, made if there is none."""
+    with tenancy.as_system("test"):
+        values = {
+            "customer_id": sold.resource.customer_id,
+            "name": "Helper",
+            "created": sold.resource.created,
+            "modified": sold.resource.created,
+        }
+        config, _ = AgentConfig.objects.get_or_create(resource=sold.resource, defaults=values)
+        return f"{CONFIGS}{config.uuid}/"

@@ -18,6 +18,7 @@ import msgspec
 
 from agentmart.gateway.http import BUFFERED
 from agentmart.gateway.http_exchange import STATUS, HttpExchange, finish
+from agentmart.kit.header_names import HeaderNames
 from agentmart.kit.ids import new_id
 
 logger = logging.getLogger("agentmart.gateway")
@@ -39,8 +40,7 @@ _MESSAGES = {
     503: ("unavailable", "The service has too many connections now. Try again shortly."),
     505: ("http_version_not_supported", "Speak HTTP/1.0 or HTTP/1.1."),
 }
-_NAMES: dict[bytes, str] = {}  # header names seen lately, in lower case
-_MAX_NAMES = 1000
+_NAMES = HeaderNames()
 
 
 class Host(Protocol):
@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
         self._fields += 1
         self._count(len(name) + len(value))
         if self._in_head:
-            known = _NAMES.get(name) or _remember(name)
+            known = _NAMES[name]
             if known not in self._headers:
                 self._headers[known] = value.decode("latin-1")
             elif known == "host":
@@ -411,11 +411,3 @@ def path_of(url: bytes) -> str:
 def _refused(error: BaseException) -> bool:
     """Return whether a callback stopped the parser by a refusal of ours."""
     return isinstance(error.__cause__ or error.__context__, ValueError)
-
-
-def _remember(name: bytes) -> str:
-    known = name.decode("latin-1").lower()
-    if len(_NAMES) >= _MAX_NAMES:
-        _NAMES.clear()
-    _NAMES[name] = known
-    return known

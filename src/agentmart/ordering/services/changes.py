@@ -37,13 +37,7 @@ def require_change(resource: Resource, *, actor: Actor) -> None:
 
 def require_termination(resource: Resource, *, actor: Actor) -> None:
     """Raise what forbids to order the resource's end: role, an open order, its state."""
-    require(
-        actor,
-        "resource.terminate",
-        customer_id=resource.customer_id,
-        project_id=resource.project_id,
-        provider_id=resource.provider_customer_id,
-    )
+    resources.require_end(resource, actor=actor)
     checks.require_no_open_order(resource)
     resources.require_endable(resource)
 

@@ -14,12 +14,13 @@ from typing import Any, cast
 
 import httptools
 
+from agentmart.kit.header_names import HeaderNames
+
 MAX_HEAD = 64 * 1024
 MAX_HEADERS = 100
 HIGH_WATER = 256 * 1024
 _NO_CONTENT = (204, 304)
-_NAMES: dict[bytes, str] = {}  # header names seen lately, in lower case
-_MAX_NAMES = 1000
+_NAMES = HeaderNames()
 
 
 class Broken(Exception):
@@ -281,7 +282,7 @@ class Connection(asyncio.Protocol):
         if answer.count > MAX_HEADERS:
             raise ValueError("too many headers")
         if answer.head is None:
-            answer.headers[_NAMES.get(name) or _remember(name)] = value.decode("latin-1")
+            answer.headers[_NAMES[name]] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """Give the head to who waits, unless it is an interim one."""
@@ -329,11 +330,3 @@ class Connection(asyncio.Protocol):
 def _framed(head: Head) -> bool:
     sized = "content-length" in head.headers or "transfer-encoding" in head.headers
     return sized or head.status in _NO_CONTENT
-
-
-def _remember(name: bytes) -> str:
-    known = name.decode("latin-1").lower()
-    if len(_NAMES) >= _MAX_NAMES:
-        _NAMES.clear()
-    _NAMES[name] = known
-    return known
