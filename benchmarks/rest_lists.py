@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,7 @@ def fill() -> dict[str, str]:
                 description="What it does, in a sentence or two.",
                 type="Marketplace.Basic",
                 state="Active",
-                created=NOW,
-                modified=NOW,
+                **_made_at(number),
             )
             for number in range(OFFERINGS)
         ]
@@ -125,6 +124,12 @@ def fill() -> dict[str, str]:
         )
         _sell(offerings, _fill_plans(offerings), projects)
     return tokens
+
+
+def _made_at(number: int) -> dict[str, datetime]:
+    """Return the times of a row: each ten minutes older than the one before."""
+    moment = NOW - timedelta(minutes=10 * number)
+    return {"created": moment, "modified": moment}
 
 
 def _fill_plans(offerings: list[Any]) -> list[Any]:
@@ -192,10 +197,9 @@ def _sell(offerings: list[Any], plans: list[Any], projects: list[Any]) -> None:
             "provider_customer_id": offering.customer_id,
             "offering": offering,
             "plan": plan,
-            "created": NOW,
-            "modified": NOW,
+            **_made_at(number),
         }
-        for _, offering, plan, project in sales
+        for number, offering, plan, project in sales
     ]
     resources = [Resource(name=f"Resource {number}", state="OK", **row) for number, row in enumerate(shared)]
     Resource.objects.bulk_create(resources)
