@@ -166,6 +166,8 @@ def filled(shop: Shop) -> dict[type[models.Model], Any]:
         return rows | {ProcrastinateJob: ProcrastinateJob.objects.first()}
 
 
+@pytest.mark.slow
+@pytest.mark.walk
 def test_list_search_and_row_answer(filled: dict[type[models.Model], Any], staff: Client) -> None:
     for model in REGISTERED:
         listed = staff.get(page(model))
@@ -204,6 +206,8 @@ def row_of_hours(shop: Shop) -> None:
         )
 
 
+@pytest.mark.slow
+@pytest.mark.walk
 def test_every_filter_answers(filled: dict[type[models.Model], Any], staff: Client) -> None:
     for model in REGISTERED:
         choices = staff.get(page(model)).context["cl"]
