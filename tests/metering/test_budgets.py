@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
+from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.support.market import ok
 from tests.support.sale import Sold, config_of, sell, use
-from tests.support.world import World
+from tests.support.world import Person, World
 
 from agentmart.access.models import GrantRow
+from agentmart.identity.models import Membership, User
 from agentmart.infra import clock, tenancy
 from agentmart.infra.models import AuditEntry
-from agentmart.metering import services
+from agentmart.metering import services, tasks
 from agentmart.resources.budgets import is_exhausted, reached
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +57,16 @@ def told(sold: Sold) -> list[tuple[int, bool]]:
             "at", "after__percent"
         )
         return [(entry.after["percent"], entry.after["stopped"]) for entry in entries]
+
+
+def run_mail_jobs() -> list[str]:
+    """Carry out the queued letters as the worker would; returns their subjects in the order they were queued."""
+    queued = ProcrastinateJob.objects.filter(task_name=services.TELL_JOB).order_by("id")
+    already = len(mail.outbox)
+    for row in queued:
+        tasks.tell_budget(**{name: value for name, value in row.args.items() if name != "request_id"})
+    queued.delete()
+    return [str(letter.subject) for letter in mail.outbox[already:]]
 
 
 def check(now: datetime = DAY) -> int:
@@ -133,3 +146,70 @@ def test_without_a_budget_or_a_figure_nothing_is_reached() -> None:
     assert reached({"monthly": None}, {"spent": "5"}) == 0
     assert reached({"monthly": "5"}, {}) == 0
     assert reached({"monthly": "0"}, {"spent": "0"}) == 100
+
+
+# --- who is told ------------------------------------------------------------------------------------
+
+
+def give_address(person: Person, address: str, **changes: Any) -> None:
+    with tenancy.as_system("test"):
+        assert User.objects.filter(pk=person.user.pk).update(email=address, **changes) == 1
+
+
+def lead(world: World, username: str, role: str, **details: Any) -> User:
+    """Give somebody with an address of their own a role in the buyer's organization."""
+    with tenancy.as_system("test"):
+        user: User = User.objects.create(username=username, email=f"{username}@buyer.test", is_active=True)
+        place = {"customer": world.buyer.customer, "created": START, "modified": START}
+        Membership.objects.create(user=user, role=role, **place, **details)
+    return user
+
+
+def test_owners_and_managers_are_mailed_each_step_once_a_month(world: World, sold: Sold) -> None:
+    give_address(world.buyer, "boris@buyer.test")
+    give_address(world.provider, "petra@provider.test")
+    give_address(world.operator, "olga@operator.test")
+    lead(world, "mia", "CUSTOMER.MANAGER")
+    lead(world, "sue", "CUSTOMER.SUPPORT")
+    lead(world, "old", "CUSTOMER.OWNER", expires_at=DAY - timedelta(days=1))
+    lead(world, "pam", "PROJECT.ADMIN", project=world.buyer.project)
+    set_budget(world, sold, "150.00")
+    check()
+    assert run_mail_jobs() == ["Helper 1: 50 percent of the budget for 2026-03"]
+    assert mail.outbox[0].to == ["boris@buyer.test", "mia@buyer.test"]
+    project = world.buyer.project
+    assert project is not None
+    assert mail.outbox[0].body == (
+        f"Helper 1 (project {project.name}) has cost 99.00 USD in 2026-03 so far: "
+        "50 percent of its budget of 150.00 USD are reached.\nIts calls go on.\n"
+    )
+    use(sold, DAY, output=44_000)
+    check()
+    check()
+    assert run_mail_jobs() == [f"Helper 1: {step} percent of the budget for 2026-03" for step in (80, 100)]
+    assert str(mail.outbox[2].body).endswith(
+        "Its calls are refused (402) until the budget is raised or the month is over.\n"
+    )
+    check(DAY + timedelta(hours=1))
+    assert run_mail_jobs() == []
+    check(datetime(2026, 4, 1, 0, 0, 5, tzinfo=UTC))
+    assert run_mail_jobs() == ["Helper 1: 50 percent of the budget for 2026-04"]
+
+
+def test_a_budget_that_only_notifies_says_that_calls_go_on(world: World, sold: Sold) -> None:
+    give_address(world.buyer, "boris@buyer.test")
+    set_budget(world, sold, "50.00", action="notify")
+    check()
+    assert len(run_mail_jobs()) == 3
+    assert all(str(letter.body).endswith("Its calls go on.\n") for letter in mail.outbox)
+
+
+def test_nobody_is_mailed_who_is_not_let_in_or_has_no_address(world: World, sold: Sold) -> None:
+    lead(world, "mia", "CUSTOMER.MANAGER")
+    with tenancy.as_system("test"):
+        User.objects.filter(username="mia").update(email="")
+    set_budget(world, sold, "150.00")
+    give_address(world.buyer, "boris@buyer.test", is_active=False)
+    check()
+    assert run_mail_jobs() == []
+    assert told(sold) == [(50, False)]

@@ -6,6 +6,7 @@ import csv
 import io
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -64,3 +65,7 @@ def test_any_text_is_read_back_and_starts_no_formula(rows: list[list[str]]) -> N
         for value in row:
             assert not value.startswith(("=", "+", "@", "\t", "\r", "\n"))
             assert not value.startswith("-") or value[1:].replace(".", "").isdigit()
+
+
+def test_a_uuid_is_written_as_in_json() -> None:
+    assert cell(UUID("5d6ef6f9-8a64-4aac-aecf-7b424c159bda")) == "5d6ef6f98a644aacaecf7b424c159bda"

@@ -140,6 +140,14 @@ def people_beside(customer: Customer, project: Project, *, now: datetime) -> Que
     return people.exclude(pk__in=held.filter(project=project).values("user_id"))
 
 
+def leaders_addresses(customer_id: UUID, *, now: datetime) -> list[str]:
+    """Return the e-mail addresses of a customer's owners and managers who are let in, each once."""
+    held = Membership.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), customer_id=customer_id)
+    leaders = held.filter(role__in=(Role.CUSTOMER_OWNER, Role.CUSTOMER_MANAGER), project=None)
+    people = User.objects.filter(pk__in=leaders.values("user_id"), is_active=True).exclude(email="")
+    return sorted(set(people.values_list("email", flat=True)))
+
+
 def invitation_to_send(invitation_id: UUID) -> Invitation | None:
     """Return a pending invitation with its places and who invites, None for one that is over."""
     rows = Invitation.objects.select_related("customer", "project", "created_by")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -20,9 +21,9 @@ class _Echo:
 def cell(value: object) -> str:
     """Return a cell's text; what a spreadsheet would read as a formula gets a leading apostrophe.
 
-    A plain number below zero is none and stays a number.
+    A plain number below zero is none and stays a number. A uuid is written as the API's JSON does, without dashes.
     """
-    text = "" if value is None else str(value)
+    text = "" if value is None else value.hex if isinstance(value, UUID) else str(value)
     if text.startswith(FORMULA) and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.core.mail import EmailMessage
 
-from agentmart.infra import clock, jobs
+from agentmart.infra import clock, jobs, tenancy
 from agentmart.metering import services
+from agentmart.metering.letters import letter_of_budget
 
 SHORTEST_PATIENCE = timedelta(minutes=15)
 AFTER_THE_RUN = timedelta(minutes=5)  # for the answer's way to a slow reader and the event's way here
@@ -30,6 +34,15 @@ def carry_over() -> None:
 def check_budgets() -> None:
     """Hold what agents have cost against their budgets; what is used up stops them, where it is to."""
     services.check_budgets(now=clock.now())
+
+
+@jobs.job(services.TELL_JOB, attempts=6, wait_seconds=10)
+def tell_budget(*, config_id: str, **facts: Any) -> None:
+    """Mail a step of a budget to its people; the transaction is over before the mail server is asked."""
+    with tenancy.as_system(services.TELL_JOB):
+        letter = letter_of_budget(UUID(config_id), facts, now=clock.now())
+    if letter is not None:
+        EmailMessage(letter.subject, letter.text, to=letter.recipients).send()
 
 
 @jobs.periodic("metering.split_hours", cron="7,22,37,52 * * * *")

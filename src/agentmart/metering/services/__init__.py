@@ -1,6 +1,6 @@
 """Writes: usage reported by people, flags on calls whose end is unclear, sums by key and version, partitions."""
 
-from agentmart.metering.services.budgets import check_budgets
+from agentmart.metering.services.budgets import TELL_JOB, check_budgets
 from agentmart.metering.services.calls import ensure_partitions, sweep_calls
 from agentmart.metering.services.carry_over import carry_over
 from agentmart.metering.services.payloads import (
@@ -22,6 +22,7 @@ from agentmart.metering.services.report_usage import (
 from agentmart.metering.services.split_hours import split_hours
 
 __all__ = [
+    "TELL_JOB",
     "MeteredByGateway",
     "Report",
     "TransactionMismatch",

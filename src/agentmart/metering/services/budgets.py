@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from agentmart.access.services import publish_grants
 from agentmart.contracts.grants import BUDGET_STEPS
-from agentmart.infra import audit, tenancy
+from agentmart.infra import audit, jobs, tenancy
 from agentmart.infra.actors import Actor
 from agentmart.kit.money import money_text
 from agentmart.kit.periods import Period, month_of
@@ -25,6 +25,7 @@ from agentmart.resources.models import AgentConfig, Resource
 from agentmart.resources.states import ResourceState
 
 JOB = "metering.check_budgets"
+TELL_JOB = "metering.tell_budget"
 RECHECK_SECONDS = 600
 """What was not called is rated again after this time: prices, plans and reported usage change too."""
 
@@ -112,6 +113,7 @@ def _tell(config: AgentConfig, step: int, *, actor: Actor, now: datetime) -> Non
         "stopped": step >= 100 and is_exhausted(config.budget, config.spending),
     }
     audit.record("agent_config.budget_reached", config, actor=actor, now=now, after=facts)
+    jobs.enqueue(TELL_JOB, config_id=str(config.pk), **facts)
 
 
 def _name(month: Period) -> str:

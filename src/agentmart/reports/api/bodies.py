@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, overload
 
@@ -43,6 +43,15 @@ KPIS_COLUMNS = ("currency", "month", "opening", *MOVEMENT, "mrr", "arr", "arpu",
 def head(asked: Range, definition: str) -> Body:
     """Return what every report says of itself."""
     return {"start": asked.start, "end": asked.end, "definition": definition}
+
+
+def defined(body: Body, rows: Iterable[Sequence[object]]) -> Rows:
+    """Yield a table's rows with one more column: what its figures mean, in the first row."""
+    single = body.get("definition")
+    told = single or "\n".join(f"{name}: {text}" for name, text in body["definitions"].items())
+    for row in rows:
+        yield [*row, told]
+        told = ""
 
 
 def ratio_text(value: Decimal | None) -> str | None:

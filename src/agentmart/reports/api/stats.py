@@ -211,7 +211,7 @@ class StatsViewSet(ApiViewSet):
     ) -> HttpResponseBase:
         """Return the report in the form that is asked for."""
         if self._wants_csv():
-            return self._csv(days, columns, rows)
+            return self._csv(days, (*columns, "definition"), bodies.defined(body, rows))
         serializer: serializers.BaseSerializer[Any] = self._serializer()(
             body, context=self.get_serializer_context()
         )

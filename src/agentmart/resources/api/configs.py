@@ -62,7 +62,9 @@ class BudgetSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(
         choices=ACTIONS,
         required=False,
-        help_text="notify: its people are told; stop: calls are refused too (402) until the month ends.",
+        help_text="At 50, 80 and 100 percent, once a month each, owners and managers of the customer are told by "
+        "e-mail (and the audit log holds it). notify: no more than that; stop: from 100 percent on calls are "
+        "refused too (402) until the budget is raised or the month ends.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
