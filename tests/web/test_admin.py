@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +27,7 @@ from tests.support.world import World
 from agentmart.access.models import ApiKey, GrantRow
 from agentmart.billing import services as billing
 from agentmart.billing.models import Invoice, InvoiceItem, Payment
+from agentmart.catalog.admin import price_words
 from agentmart.catalog.models import Offering
 from agentmart.identity.models import ApiToken, Customer, User
 from agentmart.identity.tokens import hash_token
@@ -294,6 +296,66 @@ def test_ids_are_shown_by_the_name_of_what_they_name(shop: Shop, staff: Client) 
     assert ">Provider GmbH</a>" in staff.get(page(Order, "change", order.pk)).content.decode()
 
 
+def test_every_list_is_filtered(staff: Client) -> None:
+    unfiltered = {
+        model._meta.label
+        for model in REGISTERED
+        if not admin.site._registry[model].get_list_filter(staff.get("/admin/").wsgi_request)
+    }
+    assert unfiltered == set()
+
+
+def test_titles_and_lists_hold_names_not_ids(filled: dict[type[models.Model], Any], staff: Client) -> None:
+    technical = {  # rows that are called by nothing but their id
+        "access.GrantRow",
+        "metering.CallFlag",
+        "metering.CallPayload",
+        "metering.CallStarted",
+        "metering.UsageEvent",
+        "web.UsageByHour",
+    }
+    uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
+    for model, row in filled.items():
+        with tenancy.as_system("test"):
+            title = str(model._default_manager.get(pk=row.pk))
+        assert model._meta.label in technical or not uuid.search(title), (model, title)
+        listed = staff.get(page(model)).content.decode()
+        table = re.sub("<[^>]*>", " ", listed[listed.find('id="result_list"') :])
+        assert model._meta.label in technical or not uuid.search(table), model
+
+
+def test_what_an_audit_entry_is_about_is_a_link(shop: Shop, staff: Client) -> None:
+    customer = shop.world.buyer.customer
+    assert customer is not None
+    listed = staff.get(page(AuditEntry), {"q": customer.pk.hex}).content.decode()
+    link = f'href="{page(Customer, "change", customer.pk)}" title="{customer.pk}">Customer {str(customer.pk)[:8]}…</a>'
+    assert link in listed
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        ({}, "-"),
+        ({"model": "fixed", "price": "99", "amount": "1"}, "99 USD a period"),
+        ({"model": "per_unit", "price": "0.01", "free_units": "100"}, "0.01 USD each, free units 100"),
+        (
+            {
+                "model": "tiered",
+                "tier_mode": "graduated",
+                "tiers": [
+                    {"up_to": "500", "unit_price": "0", "flat_price": "5"},
+                    {"up_to": None, "unit_price": "0.001", "flat_price": "0"},
+                ],
+            },
+            "graduated: up to 500: 0 and 5 once; above: 0.001 USD each",
+        ),
+        ({"model": "percentage", "rate": "0.05", "minimum": "1"}, "percentage, rate 0.05, minimum 1"),
+    ],
+)
+def test_prices_are_said_in_words(price: dict[str, Any], words: str) -> None:
+    assert price_words(price, "USD") == words
+
+
 def test_amounts_are_shown_as_people_write_them() -> None:
     def shown(row: models.Model, name: str) -> str:
         column = row._meta.get_field(name)
@@ -443,6 +505,30 @@ def test_every_deed_is_tried() -> None:
         "reactivate",
         "restart",
     }
+
+
+def offered(staff: Client, row: models.Model) -> list[str]:
+    return [title for title, _ in staff.get(page(type(row), "change", row.pk)).context["deeds"]]
+
+
+def test_a_row_offers_the_deeds_that_are_possible(shop: Shop, staff: Client) -> None:
+    customer = shop.world.buyer.customer
+    assert customer is not None
+    with tenancy.as_system("test"):
+        offering, resource = Offering.objects.get(), running()
+        done = Order.objects.exclude(resource_name="Second").first()
+        waiting, key = Order.objects.get(resource_name="Second"), ApiKey.objects.get()
+    assert done is not None
+    assert offered(staff, customer) == ["Block"]
+    assert offered(staff, offering) == ["Pause", "Archive", "Stop at once"]
+    assert (offered(staff, done), offered(staff, waiting)) == ([], ["Cancel"])
+    assert (offered(staff, resource), offered(staff, key)) == (["Terminate"], ["Revoke"])
+    for row, name in ((customer, "block"), (offering, "stop"), (key, "revoke"), (resource, "terminate")):
+        staff.post(f"{page(type(row), 'deed', name)}?id={row.pk}", {"reason": "unpaid"})
+    assert offered(staff, customer) == ["Unblock"]
+    assert offered(staff, offering) == ["Archive", "Make available"]
+    assert (offered(staff, key), offered(staff, resource)) == ([], [])
+    assert offered(staff, shop.world.buyer.user) == ["Reset the API token", "Deactivate"]
 
 
 def test_a_refused_deed_is_told_and_changes_nothing(shop: Shop, staff: Client) -> None:

@@ -11,6 +11,7 @@ from django.contrib import admin
 from agentmart.access import publishing, services
 from agentmart.access.models import ApiKey, GrantRow
 from agentmart.catalog.models import Offering
+from agentmart.catalog.states import TRANSITIONS, OfferingState
 from agentmart.identity import services as identity
 from agentmart.identity.models import Customer
 from agentmart.infra.actors import Actor
@@ -43,8 +44,15 @@ class CustomerAdmin(OperatorAdmin):
             "Nothing is ended, and unblocking restores all.",
             block,
             {"reason": text_question("Why (shown to the customer)")},
+            lambda row: not row.blocked,
         ),
-        Deed("unblock", "Unblock", "Their keys work again, and they may order again.", unblock),
+        Deed(
+            "unblock",
+            "Unblock",
+            "Their keys work again, and they may order again.",
+            unblock,
+            when=lambda row: row.blocked,
+        ),
     )
 
     def update(self, row: Customer, changes: Mapping[str, Any], *, actor: Actor, now: datetime) -> None:
@@ -77,7 +85,11 @@ class ApiKeyAdmin(OperatorAdmin):
     hidden = ("public_text",)
     deeds = (
         Deed(
-            "revoke", "Revoke", "The key ends within a second, for good. Its owner makes another one.", revoke
+            "revoke",
+            "Revoke",
+            "The key ends within a second, for good. Its owner makes another one.",
+            revoke,
+            when=lambda row: row.revoked_at is None,
         ),
     )
 
@@ -100,6 +112,11 @@ def change_offering(verb: str) -> Callable[..., None]:
     return run
 
 
+def may_become(state: OfferingState) -> Callable[[Offering], bool]:
+    """Return whether an offering's state allows that one next."""
+    return lambda row: state in TRANSITIONS[OfferingState(row.state)]
+
+
 @admin.register(Offering)
 class OfferingAdmin(OperatorAdmin):
     """What can be ordered."""
@@ -113,6 +130,7 @@ class OfferingAdmin(OperatorAdmin):
             "Activate",
             "Everybody sees it and may order it; a review that waits is granted.",
             change_offering("activate"),
+            when=lambda row: row.state == OfferingState.DRAFT or bool(row.review),
         ),
         Deed(
             "pause",
@@ -120,19 +138,34 @@ class OfferingAdmin(OperatorAdmin):
             "No new orders; what runs goes on, and only who has it still sees it.",
             change_offering("pause"),
             {"paused_reason": text_question("Why (shown to its holders)")},
+            may_become(OfferingState.PAUSED),
         ),
-        Deed("unpause", "Unpause", "It is seen and ordered again.", change_offering("unpause")),
+        Deed(
+            "unpause",
+            "Unpause",
+            "It is seen and ordered again.",
+            change_offering("unpause"),
+            when=lambda row: row.state == OfferingState.PAUSED,
+        ),
         Deed(
             "archive",
             "Archive",
             "Nobody but operators and its provider sees it any more; what runs goes on.",
             change_offering("archive"),
+            when=may_become(OfferingState.ARCHIVED),
         ),
         Deed(
             "stop",
             "Stop at once",
             "No orders, and the gateway answers every call of its agents with 503 within a second.",
             change_offering("make_unavailable"),
+            when=may_become(OfferingState.UNAVAILABLE),
         ),
-        Deed("restart", "Make available", "Orders and calls go on.", change_offering("make_available")),
+        Deed(
+            "restart",
+            "Make available",
+            "Orders and calls go on.",
+            change_offering("make_available"),
+            when=lambda row: row.state == OfferingState.UNAVAILABLE,
+        ),
     )

@@ -76,4 +76,4 @@ class FlowVersion(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.agent_id} v{self.version}"
+        return f"version {self.version}"

@@ -15,6 +15,7 @@ from agentmart.billing.models import (
     OfferingFigures,
     Payment,
 )
+from agentmart.billing.states import InvoiceState
 from agentmart.infra.actors import Actor
 from agentmart.infra.admin_base import Deed, OperatorAdmin, date_question, word_question
 
@@ -51,6 +52,7 @@ class InvoiceAdmin(OperatorAdmin):
                 "day": date_question("Received on (today where empty)"),
                 "reference": word_question("Reference"),
             },
+            lambda row: row.state == InvoiceState.CREATED,
         ),
     )
 
@@ -59,7 +61,7 @@ class InvoiceAdmin(OperatorAdmin):
 class InvoiceItemAdmin(OperatorAdmin):
     """Lines, each with what explains it."""
 
-    list_display = ("name", "invoice_id", "quantity", "measured_unit", "price", "tax", "total", "currency")
+    list_display = ("name", "invoice", "quantity", "measured_unit", "price", "tax", "total", "currency")
     list_filter = ("billing_type", "late", "usage_month", "currency")
     search_fields = ("name", "offering_name", "plan_name", "resource_name", "project_name")
 

@@ -310,4 +310,4 @@ class OfferingFigures(models.Model):
         verbose_name_plural = "offering figures"
 
     def __str__(self) -> str:
-        return f"{self.offering_id}: {money_text(self.total_cost, self.currency)} {self.currency}"
+        return f"{self.offering}: {money_text(self.total_cost, self.currency)} {self.currency}"

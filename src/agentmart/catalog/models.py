@@ -75,7 +75,7 @@ class ServiceProvider(BaseModel):
     customer = models.OneToOneField(Customer, on_delete=models.PROTECT, related_name="service_provider")
     name = models.CharField(max_length=150)  # the customer's, for readers who do not see the customer
     description = models.TextField(blank=True)
-    enable_notifications = models.BooleanField(default=True)
+    enable_notifications = models.BooleanField(default=True)  # kept for programs; nothing is mailed here
 
     objects = PublicQuerySet["ServiceProvider"].as_manager()
 
@@ -194,7 +194,7 @@ class OfferingPrivate(models.Model):
         db_table = "catalog_offering_private"
 
     def __str__(self) -> str:
-        return f"private part of {self.offering_id}"
+        return f"private settings of {self.offering}"
 
 
 class CatalogQuerySet(ScopedQuerySet[M]):
@@ -324,7 +324,7 @@ class PlanComponent(BaseModel):
         constraints = (models.UniqueConstraint(fields=["plan", "component"], name="plan_component_once"),)
 
     def __str__(self) -> str:
-        return f"{self.plan_id} {self.component_id}"
+        return f"{self.component} in {self.plan}"
 
     def price_on(self, day: date) -> dict[str, Any]:
         """Return the price in force on a day from now on (for days gone by ask `selectors.prices_for`)."""
@@ -365,7 +365,7 @@ class PlanPrice(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.plan_component_id} from {self.valid_from}"
+        return f"{self.plan_component} from {self.valid_from}"
 
 
 class OfferingPicture(models.Model):
@@ -385,7 +385,7 @@ class OfferingPicture(models.Model):
         constraints = (models.UniqueConstraint(fields=["offering", "kind"], name="offering_picture_once"),)
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.offering_id}"
+        return f"{self.kind} of {self.offering}"
 
 
 class FileKind(models.TextChoices):

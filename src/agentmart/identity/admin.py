@@ -7,7 +7,7 @@ from datetime import datetime
 from django.contrib import admin
 
 from agentmart.identity import services
-from agentmart.identity.models import ApiToken, Membership, Project, Quota, User
+from agentmart.identity.models import ApiToken, Invitation, Membership, Project, Quota, User
 from agentmart.infra.actors import Actor
 from agentmart.infra.admin_base import Deed, OperatorAdmin
 
@@ -43,8 +43,20 @@ class UserAdmin(OperatorAdmin):
             "The person's API token ends at once, and a new one is shown here, once. Whatever uses the old one stops.",
             new_token,
         ),
-        Deed("deactivate", "Deactivate", "The person is let in no more, by password or token.", deactivate),
-        Deed("reactivate", "Reactivate", "The person's password and tokens work again.", reactivate),
+        Deed(
+            "deactivate",
+            "Deactivate",
+            "The person is let in no more, by password or token.",
+            deactivate,
+            when=lambda row: row.is_active,
+        ),
+        Deed(
+            "reactivate",
+            "Reactivate",
+            "The person's password and tokens work again.",
+            reactivate,
+            when=lambda row: not row.is_active,
+        ),
     )
 
 
@@ -64,6 +76,15 @@ class MembershipAdmin(OperatorAdmin):
     list_display = ("user", "role", "customer", "project", "expires_at")
     list_filter = ("role", "expires_at")
     search_fields = ("user__username", "customer__name", "project__name")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(OperatorAdmin):
+    """Roles offered by e-mail; the token of the mail is kept nowhere."""
+
+    list_display = ("email", "role", "customer", "project", "state", "sending", "expires_at", "created_by")
+    list_filter = ("state", "role", "sending", "created")
+    search_fields = ("email", "full_name", "customer__name", "project__name", "created_by__username")
 
 
 @admin.register(Project)

@@ -136,7 +136,7 @@ class ApiToken(BaseModel):
         )
 
     def __str__(self) -> str:
-        return f"token of {self.user_id}"
+        return f"token {self.prefix}…"
 
 
 class CustomerQuerySet(ScopedQuerySet["Customer"]):
@@ -291,7 +291,7 @@ class Membership(BaseModel):
         )
 
     def __str__(self) -> str:
-        return f"{self.user_id} {self.role}"
+        return f"{self.user} as {self.get_role_display()}"
 
     def as_grant(self) -> RoleGrant:
         """Return the role as the actor carries it."""
@@ -354,4 +354,4 @@ class Impersonation(BaseModel):
         db_table = "identity_impersonation"
 
     def __str__(self) -> str:
-        return f"{self.operator_id} as {self.user_id}"
+        return f"{self.operator} as {self.user}"

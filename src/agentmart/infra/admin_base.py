@@ -38,7 +38,7 @@ class Deed:
     """A dangerous action on rows.
 
     `run` takes the row, `actor`, `now` and the answers to `questions`; what it returns is shown once, and is for
-    secrets that must not go through a cookie.
+    secrets that must not go through a cookie. The page of a row offers it `when` it can be done; the service decides.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Deed:
     consequence: str
     run: Callable[..., str | None]
     questions: Mapping[str, forms.Field] = field(default_factory=dict)
+    when: Callable[[Any], bool] = bool
 
 
 def text_question(label: str, *, required: bool = False) -> forms.Field:
@@ -256,7 +257,8 @@ class OperatorAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Offer the deeds on the page of one row."""
         row = kwargs.get("obj")
         if row is not None:
-            context["deeds"] = [(deed.title, self.deed_address(deed.name, [row.pk])) for deed in self.deeds]
+            possible = [deed for deed in self.deeds if deed.when(row)]
+            context["deeds"] = [(deed.title, self.deed_address(deed.name, [row.pk])) for deed in possible]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def deed_view(self, request: HttpRequest, name: str) -> HttpResponse:

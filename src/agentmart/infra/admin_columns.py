@@ -11,6 +11,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.text import capfirst
 
 from agentmart.kit.money import decimal_text, money_text
 
@@ -18,6 +19,8 @@ POINTS_AT = {
     "actor": "user",
     "config": "agentconfig",
     "created_by": "user",
+    "flow_version": "flowversion",
+    "impersonator": "user",
     "issuer": "customer",
     "key": "apikey",
     "provider_customer": "customer",
@@ -72,7 +75,8 @@ class LinkedId(Column):
             return {}
         called = called_by(self._model)
         if not called:
-            return {}
+            rows = self._site._registry[self._model].get_queryset(None).filter(pk__in=ids)
+            return {row.pk: capfirst(str(row)) for row in rows}
         found = self._model._default_manager.filter(pk__in=ids).values_list("pk", called)
         return {pk: name for pk, name in found if name}
 
@@ -90,6 +94,30 @@ class LinkedId(Column):
         page = f"{self._site.name}:{options.app_label}_{options.model_name}_change"
         address = reverse(page, args=[value])
         return format_html('<a class="underline" href="{}" title="{}">{}</a>', address, value, told)
+
+
+class LinkedObject(Column):
+    """A column of plain uuids of rows of many models, whose name stands in another column: each linked to its page."""
+
+    def __init__(self, name: str, type_name: str, site: Any) -> None:
+        self.__name__ = name
+        self.short_description = name.removesuffix("_id").replace("_", " ")
+        self.admin_order_field = name
+        self._type_name = type_name
+        self._site = site
+
+    def __call__(self, row: models.Model) -> str:
+        """Return the link under what the model is called and the uuid's beginning, the uuid alone without a page."""
+        value = getattr(row, self.__name__)
+        label = getattr(row, self._type_name)
+        model = next((one for one in self._site._registry if one._meta.label_lower == label), None)
+        if model is None:
+            return format_html('<span title="{}">{}…</span>', value, str(value)[:8])
+        page = f"{self._site.name}:{model._meta.app_label}_{model._meta.model_name}_change"
+        told = f"{capfirst(model._meta.verbose_name)} {str(value)[:8]}…"
+        return format_html(
+            '<a class="underline" href="{}" title="{}">{}</a>', reverse(page, args=[value]), value, told
+        )
 
 
 class PlainAmount(Column):

@@ -108,7 +108,7 @@ class AuditEntry(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.action} {self.object_type} {self.object_id}"
+        return f"{self.action} by {self.actor_name} at {self.at:%Y-%m-%d %H:%M:%S}"
 
     @property
     def uuid(self) -> str:

@@ -173,7 +173,7 @@ class PayloadSetting(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.config_id}: {'on' if self.enabled else 'off'}"
+        return f"{self.config}: {'on' if self.enabled else 'off'}"
 
 
 class CallPayload(models.Model):

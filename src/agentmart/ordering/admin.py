@@ -10,7 +10,9 @@ from agentmart.infra.actors import Actor
 from agentmart.infra.admin_base import Deed, OperatorAdmin
 from agentmart.ordering import services
 from agentmart.ordering.models import Order, OrderCallback
+from agentmart.ordering.states import OPEN, OrderState
 from agentmart.resources.models import Resource
+from agentmart.resources.states import TRANSITIONS, ResourceState
 
 
 def cancel(row: Order, *, actor: Actor, now: datetime) -> None:
@@ -37,8 +39,20 @@ class OrderAdmin(OperatorAdmin):
         "created_by_username",
     )
     deeds = (
-        Deed("cancel", "Cancel", "The order ends; a resource it was to create is not made.", cancel),
-        Deed("retry", "Retry", "The work of a failed order is tried once more.", retry),
+        Deed(
+            "cancel",
+            "Cancel",
+            "The order ends; a resource it was to create is not made.",
+            cancel,
+            when=lambda row: row.state in OPEN,
+        ),
+        Deed(
+            "retry",
+            "Retry",
+            "The work of a failed order is tried once more.",
+            retry,
+            when=lambda row: row.state == OrderState.ERRED,
+        ),
     )
 
 
@@ -69,5 +83,6 @@ class ResourceAdmin(OperatorAdmin):
             "Terminate",
             "The resource ends, for good: its keys stop within a second, it leaves the runtime, charges stop.",
             terminate,
+            when=lambda row: ResourceState.TERMINATING in TRANSITIONS[ResourceState(row.state)],
         ),
     )

@@ -196,4 +196,4 @@ class ApprovalRule(BaseModel):
         db_table = "ordering_approval_rule"
 
     def __str__(self) -> str:
-        return f"{self.side} rule of {self.customer_id}"
+        return f"{self.side} rule of {self.created:%Y-%m-%d}"

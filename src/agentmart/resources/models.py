@@ -111,7 +111,7 @@ class PlanPeriod(BaseModel):
         )
 
     def __str__(self) -> str:
-        return f"{self.resource_id} from {self.start}"
+        return f"{self.resource} from {self.start:%Y-%m-%d %H:%M}"
 
 
 class AgentConfigQuerySet(ScopedQuerySet["AgentConfig"]):

@@ -10,6 +10,7 @@ from agentmart.infra.actors import Actor
 from agentmart.infra.admin_base import Deed, OperatorAdmin, text_question
 from agentmart.support import services
 from agentmart.support.models import Comment, Issue
+from agentmart.support.states import OPEN
 
 
 def escalate(row: Issue, *, actor: Actor, now: datetime, reason: str) -> None:
@@ -36,6 +37,7 @@ class IssueAdmin(OperatorAdmin):
             "The ticket is marked, and the desk is told.",
             escalate,
             {"reason": text_question("Why", required=True)},
+            lambda row: row.state in OPEN,
         ),
         Deed(
             "resolve",
@@ -43,6 +45,7 @@ class IssueAdmin(OperatorAdmin):
             "The caller is told that the matter is settled.",
             resolve,
             {"resolution": text_question("How it was settled")},
+            lambda row: row.state in OPEN,
         ),
     )
 

@@ -157,7 +157,7 @@ class Comment(BaseModel):
         db_table = "support_comment"
 
     def __str__(self) -> str:
-        return f"comment on {self.issue_id}"
+        return f"comment on {self.issue}"
 
 
 class Attachment(BaseModel):

@@ -71,7 +71,8 @@ def columns_of(model: type[models.Model]) -> tuple[str, ...]:
     long = (models.JSONField, models.TextField, models.BinaryField)
     names = [column.name for column in model._meta.concrete_fields if not isinstance(column, long)]
     telling = [name for name in names if name not in ALIKE]
-    return tuple([*telling, *(name for name in reversed(ALIKE) if name in names)][:MOST_COLUMNS])
+    alike = [name for name in reversed(ALIKE) if name in names and not (name == "id" and telling)]
+    return tuple([*telling, *alike][:MOST_COLUMNS])
 
 
 def searched(model: type[models.Model]) -> tuple[str, ...]:
@@ -88,11 +89,12 @@ def searched(model: type[models.Model]) -> tuple[str, ...]:
 
 
 def filtered(model: type[models.Model]) -> tuple[str, ...]:
-    """Return what a list nobody designed is filtered by: its choices, its flags and its first time."""
+    """Return what a list nobody designed is filtered by: its choices, its flags and its first time, else its task."""
     fields = model._meta.concrete_fields
     chosen = [c.name for c in fields if c.choices or isinstance(c, models.BooleanField)]
     times = [c.name for c in fields if isinstance(c, models.DateTimeField)]
-    return (*chosen, *(["created"] if "created" in times else times[:1]))
+    found = (*chosen, *(["created"] if "created" in times else times[:1]))
+    return found or tuple(column.name for column in fields if column.name == "task_name")
 
 
 def plain(model: type[models.Model]) -> type[OperatorAdmin]:

@@ -24,19 +24,25 @@ from agentmart.infra.rest import (
 )
 
 
+NOTIFICATIONS = (
+    "Whether the provider wishes to be mailed of usage that was not reported. Kept and answered for programs that "
+    "read it; this marketplace sends providers no mail."
+)
+
+
 class ServiceProviderBody(serializers.Serializer[Any]):
     """A customer that shall sell."""
 
     customer = Relation(view_name="customer-detail", queryset=Customer.objects)
     description = serializers.CharField(required=False, allow_blank=True)
-    enable_notifications = serializers.BooleanField(required=False)
+    enable_notifications = serializers.BooleanField(required=False, help_text=NOTIFICATIONS)
 
 
 class ServiceProviderChange(serializers.Serializer[Any]):
     """What a provider says of itself."""
 
     description = serializers.CharField(required=False, allow_blank=True)
-    enable_notifications = serializers.BooleanField(required=False)
+    enable_notifications = serializers.BooleanField(required=False, help_text=NOTIFICATIONS)
 
 
 class ServiceProviderSerializer(ApiSerializer):
@@ -53,7 +59,7 @@ class ServiceProviderSerializer(ApiSerializer):
     created = serializers.DateTimeField(read_only=True)
     modified = serializers.DateTimeField(read_only=True)
     image = serializers.SerializerMethodField()
-    enable_notifications = serializers.BooleanField(read_only=True)
+    enable_notifications = serializers.BooleanField(read_only=True, help_text=NOTIFICATIONS)
     organization_groups = serializers.SerializerMethodField()
     allowed_domains = serializers.SerializerMethodField()
     account_options = serializers.SerializerMethodField()
