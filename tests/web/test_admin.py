@@ -312,6 +312,7 @@ def test_titles_and_lists_hold_names_not_ids(filled: dict[type[models.Model], An
         "metering.CallPayload",
         "metering.CallStarted",
         "metering.UsageEvent",
+        "procrastinate.ProcrastinateJob",
         "web.UsageByHour",
     }
     uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
