@@ -23,7 +23,6 @@ from agentmart.infra.rest import (
     by_words,
 )
 
-
 NOTIFICATIONS = (
     "Whether the provider wishes to be mailed of usage that was not reported. Kept and answered for programs that "
     "read it; this marketplace sends providers no mail."
