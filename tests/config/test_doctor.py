@@ -91,7 +91,7 @@ def test_a_model_that_cannot_be_reached_is_broken(tmp_path: Path):
 
 
 def test_without_a_langflow_server_there_is_nothing_to_say(settings: Environment, tmp_path: Path):
-    assert list(checks.langflow(settings, tmp_path)) == []
+    assert list(checks.runtimes_elsewhere(settings, tmp_path)) == []
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_without_a_langflow_server_there_is_nothing_to_say(settings: Environment
 def test_a_langflow_server_that_is_missing_or_away_is_broken(
     values: dict[str, str], found: str, tmp_path: Path
 ):
-    finding = only(checks.langflow(environment(values), tmp_path))
+    finding = only(checks.runtimes_elsewhere(environment(values), tmp_path))
     assert (finding.state, finding.found) == ("broken", found)
     assert "sk-x" not in finding.fix + finding.found
 
@@ -119,7 +119,9 @@ def test_a_langflow_server_that_is_missing_or_away_is_broken(
 async def test_a_langflow_server_that_answers_is_fine(tmp_path: Path):
     async with running_langflow() as stub:
         values = {"LANGFLOW_RUNTIME_URL": stub.url, "LANGFLOW_RUNTIME_API_KEY": KEY}
-        found = await asyncio.to_thread(lambda: only(checks.langflow(environment(values), tmp_path)))
+        found = await asyncio.to_thread(
+            lambda: only(checks.runtimes_elsewhere(environment(values), tmp_path))
+        )
     assert (found.state, found.found) == ("ok", f"{stub.url} answers, 0 agents deployed")
 
 

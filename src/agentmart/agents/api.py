@@ -17,7 +17,7 @@ from agentmart.agents import selectors, services
 from agentmart.agents.flows import FlowRefused
 from agentmart.agents.models import Agent
 from agentmart.agents.states import AgentState
-from agentmart.contracts.runtimes import RUNTIMES
+from agentmart.contracts.runtimes import kinds as runtime_kinds
 from agentmart.identity.models import SELLERS, Customer
 from agentmart.identity.permissions import permitted, require, viewer
 from agentmart.infra.actors import Actor
@@ -81,7 +81,7 @@ class AgentSerializer(ApiSerializer):
     customer = Relation(view_name="customer-detail", queryset=Customer.objects, required=False)
     customer_uuid = HexUUIDField(source="customer_id", read_only=True)
     state = serializers.CharField(read_only=True)
-    runtime = serializers.ChoiceField(choices=RUNTIMES, required=False)
+    runtime = serializers.ChoiceField(choices=tuple(runtime_kinds()), required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=30)
     exposed = ExposedSerializer(many=True, required=False)
     latest_version = serializers.SerializerMethodField()
@@ -152,7 +152,7 @@ class AgentViewSet(ApiViewSet):
         "name_exact": by_exact("name"),
         "query": by_words("name", "description"),
         "state": by_choice("state", STATE_NAMES),
-        "runtime": by_choice("runtime", {fold(name): (name,) for name in RUNTIMES}),
+        "runtime": by_choice("runtime", {fold(name): (name,) for name in runtime_kinds()}),
         "created": by_moment("created"),
         "created_before": by_moment("created", "lt"),
         "modified": by_moment("modified"),

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import psycopg
@@ -25,7 +25,7 @@ from agentmart.config import process_environment as environments
 from agentmart.config.database import DatabaseUrls
 from agentmart.config.supervisor import socket_check
 from agentmart.contracts.environment import SETTINGS
-from agentmart.contracts.runtimes import new_runtime, runtime_parameters
+from agentmart.contracts.runtimes import kinds, new_runtime, runtime_parameters
 from agentmart.contracts.tables import APP_ROLE, GATEWAY_ROLE
 from agentmart.kit.clock import OffsetClock
 from agentmart.kit.env import BadSetting, Environment
@@ -67,7 +67,7 @@ def all_findings(settings: Environment) -> Findings:
         keys,
         runtime_venv,
         isolation,
-        langflow,
+        runtimes_elsewhere,
         model,
         ports,
         clock,
@@ -179,24 +179,28 @@ def isolation(settings: Environment, folder: Path) -> Findings:
         yield Finding("isolation", "broken", found.message, fix)
 
 
-def langflow(settings: Environment, folder: Path) -> Findings:
-    """Check the Langflow server, where one is set: that it answers, is new enough and takes the key."""
-    parameters = runtime_parameters(settings).get("langflow")
-    if parameters is not None:
-        try:
-            health = asyncio.run(_health(runtimes.build("langflow", **parameters)))
-        except ValueError as error:  # an address or key that cannot be used
-            yield Finding("langflow", "broken", str(error), "correct LANGFLOW_RUNTIME_URL or the key")
-            return
-        where = parameters["url"]
-        if health.ok:
-            yield Finding("langflow", "ok", f"{where} answers, {len(health.deployments)} agents deployed")
-        else:
-            fix = "check LANGFLOW_RUNTIME_URL, LANGFLOW_RUNTIME_API_KEY and the server; see docs/runtimes.md"
-            yield Finding("langflow", "broken", f"{where}: {health.message}", fix)
-    elif new_runtime(settings) == "langflow":
-        fix = "set LANGFLOW_RUNTIME_URL and LANGFLOW_RUNTIME_API_KEY, or unset AGENTMART_RUNTIME"
-        yield Finding("langflow", "broken", "AGENTMART_RUNTIME is langflow, but no server is set", fix)
+def runtimes_elsewhere(settings: Environment, folder: Path) -> Findings:
+    """Check the runtimes that we do not start, where they are set: that they answer and take what we send."""
+    for name, parameters in runtime_parameters(settings).items():
+        if kinds()[name].elsewhere:
+            yield _runtime_elsewhere(name, parameters)
+    chosen = new_runtime(settings)
+    if chosen not in runtime_parameters(settings):
+        fix = f"set {' and '.join(kinds()[chosen].needed)}, or unset AGENTMART_RUNTIME"
+        yield Finding(chosen, "broken", f"AGENTMART_RUNTIME is {chosen}, but no server is set", fix)
+
+
+def _runtime_elsewhere(name: str, parameters: dict[str, Any]) -> Finding:
+    needed = ", ".join(kinds()[name].needed)
+    try:
+        health = asyncio.run(_health(runtimes.build(name, **parameters)))
+    except ValueError as error:  # an address or key that cannot be used
+        return Finding(name, "broken", str(error), f"correct {needed}")
+    where = parameters.get("url", name)
+    if health.ok:
+        return Finding(name, "ok", f"{where} answers, {len(health.deployments)} agents deployed")
+    fix = f"check {needed} and the server; see docs/runtimes.md"
+    return Finding(name, "broken", f"{where}: {health.message}", fix)
 
 
 def model(settings: Environment, folder: Path) -> Findings:

@@ -29,6 +29,7 @@ from agentmart.config.supervisor import (
     tcp_check,
 )
 from agentmart.contracts.environment import environment
+from agentmart.contracts.runtimes import runtimes_elsewhere
 from agentmart.kit.env import BadSetting, Environment
 
 ADMIN = "admin"
@@ -229,8 +230,8 @@ class Product:
     def _plan(self, name: str) -> Plan:
         host = environments.public_host(self.settings)
         ready = self.data_dir / "run" / f"{name}.ready"
-        # A Langflow server elsewhere may be away for a while: that keeps nobody from starting the product.
-        elsewhere = self.settings.is_set("LANGFLOW_RUNTIME_URL")
+        # A server elsewhere may be away for a while: that keeps nobody from starting the product.
+        elsewhere = runtimes_elsewhere(self.settings)
         gateway_path = "/ready" if elsewhere else "/api/agent-gateway/health"
         checks = {
             "web": lambda: http_check(host, self.settings.integer("AGENTMART_WEB_PORT"), "/api/health/"),

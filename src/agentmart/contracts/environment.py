@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from agentmart.contracts.runtimes import kinds
 from agentmart.kit.env import Environment, Setting
 
 _ALL = ("web", "worker", "gateway", "runtime")
@@ -195,27 +196,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         readers=("gateway", "worker"),
     ),
-    Setting(
-        "LANGFLOW_RUNTIME_URL",
-        "Address of a Langflow server, 1.12 or newer, that runs flows; empty: none.",
-        "",
-        "url",
-        readers=("gateway", "worker"),
-    ),
-    Setting(
-        "LANGFLOW_RUNTIME_API_KEY",
-        "API key of a user of that server who has no other purpose.",
-        "",
-        secret=True,
-        readers=("gateway", "worker"),
-    ),
-    Setting(
-        "LANGFLOW_RUNTIME_TIMEOUT",
-        "Longest silence of that server, in seconds; an answer that is not streamed must have come by then.",
-        "30",
-        "int",
-        readers=("gateway", "worker"),
-    ),
+    *(setting for kind in kinds().values() for setting in kind.settings),
     Setting(
         "AGENTMART_RUNTIME_SOCKET",
         "Unix socket of the flow runtime; default DATA_DIR/run/runtime/runtime.sock.",

@@ -116,7 +116,7 @@ class Grant:
     offering_id: UUID
     plan_id: UUID | None
     flow_version_id: UUID | None
-    runtime: str  # a name of adapters.runtimes.KINDS
+    runtime: str  # the name of a folder of adapters.runtimes
     deployment_id: str
     scopes: frozenset[str]
     expires_at: datetime | None

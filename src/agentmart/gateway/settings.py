@@ -11,7 +11,7 @@ from agentmart.adapters.counters import SCHEMES
 from agentmart.contracts.environment import environment
 from agentmart.contracts.payloads import keys_of
 from agentmart.contracts.places import Network, read_networks
-from agentmart.contracts.runtimes import fallback_runtime, runtime_parameters
+from agentmart.contracts.runtimes import fallback_runtime, runtime_parameters, runtime_places
 from agentmart.contracts.signing import BadRing, open_ring
 from agentmart.kit.clock import Clock, OffsetClock, SystemClock
 from agentmart.kit.env import BadSetting, Environment
@@ -55,7 +55,7 @@ class GatewaySettings:
     trusted_proxies: tuple[Network, ...] = field(
         default=(), kw_only=True
     )  # X-Forwarded-For is believed from them
-    # name in adapters.runtimes.KINDS → parameters, which may hold keys; no other is ever built
+    # name of a folder of adapters.runtimes → parameters, which may hold keys; no other is ever built
     runtimes: dict[str, dict[str, Any]] = field(repr=False)
     data_dir: Path
     clock: Clock = field(default_factory=SystemClock)
@@ -120,22 +120,13 @@ def settings_from_environment(env: Environment | None = None) -> GatewaySettings
         clock=OffsetClock(data_dir / "dev-clock.json") if dev_clock else SystemClock(),
         run_timeout=float(env.integer("AGENTMART_RUN_TIMEOUT_SECONDS")),
         metrics_token=env.text("AGENTMART_METRICS_TOKEN"),
-        places=_places(env),
+        places=runtime_places(env),
         limits_url=_limits_url(env),
         limits_fail_open=_limits_fail_open(env),
         payload_secret=next(iter(keys_of(env.text("AGENTMART_PAYLOAD_KEY"))), ""),
         sessions=_session_settings(env),
         trusted_proxies=_trusted_proxies(env),
     )
-
-
-def _places(env: Environment) -> dict[str, int]:
-    """Return how many calls the embedded runtime runs at once; a Langflow server says itself when it is busy."""
-    places = env.integer("AGENTMART_RUNTIME_SLOTS")
-    if places < 0:
-        raise BadSetting("AGENTMART_RUNTIME_SLOTS must be at least 0")
-    runs = env.integer("AGENTMART_RUNTIME_CHILDREN") * env.integer("AGENTMART_RUNTIME_RUNS_PER_CHILD")
-    return {"embedded": places or max(1, runs)}
 
 
 def _limits_url(env: Environment) -> str:

@@ -1,4 +1,4 @@
-"""Flow runtimes: embedded (lfx in sandboxed child processes), a Langflow server, and the fake for tests."""
+"""Flow runtimes: a folder each, with a `kind.py` that says what the rest must know of it; and the fake for tests."""
 
 from __future__ import annotations
 
@@ -16,15 +16,11 @@ from agentmart.adapters.runtimes.base import (
     Token,
     TokenUsage,
 )
+from agentmart.contracts.runtimes import kinds
 
-KINDS = {
-    "embedded": "agentmart.adapters.runtimes.embedded.client.EmbeddedRuntime",
-    "fake": "agentmart.adapters.runtimes.fake.FakeRuntime",
-    "langflow": "agentmart.adapters.runtimes.langflow.client.LangflowRuntime",
-}
+_FAKE = "agentmart.adapters.runtimes.fake.FakeRuntime"
 
 __all__ = [
-    "KINDS",
     "Deployment",
     "Health",
     "RunEvent",
@@ -40,5 +36,6 @@ __all__ = [
 
 def build(kind: str, **params: Any) -> Runtime:
     """Return the runtime of that kind; raises KeyError for an unknown one."""
-    module, name = KINDS[kind].rsplit(".", 1)
+    client = _FAKE if kind == "fake" else kinds()[kind].client
+    module, name = client.rsplit(".", 1)
     return cast(Runtime, getattr(importlib.import_module(module), name)(**params))
