@@ -1,7 +1,8 @@
 """What a customer's crowd costs another one: p95 of B's calls alone, and while A asks for ten times its share.
 
 A runtime with few places, the gateway's own turns on the real clock, calls that take a random time around 20 ms.
-`python -m benchmarks.fairness [--places 16] [--seconds 10] [--json PATH]`; the bound is 20 percent more.
+`python -m benchmarks.fairness [--http] [--places 16] [--seconds 10] [--json PATH]`; the bound is 20 percent more.
+With `--http` the calls, of 200 ms then, go through a running gateway (`fairness_http`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from time import perf_counter
 
 from agentmart.gateway.errors import Unavailable
 from agentmart.gateway.fairness import Turns
+from benchmarks import fairness_http
 
 LASTS = 0.02
 ALLOWED = 1.2
@@ -69,11 +71,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--places", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--http", action="store_true")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    share = asked.places / LASTS / 2
-    alone = asyncio.run(measure(asked.places, {"b": share / 2}, asked.seconds))
-    beset = asyncio.run(measure(asked.places, {"b": share / 2, "a": 10 * share}, asked.seconds))
+    rounds = [{"b": 0.5}, {"b": 0.5, "a": 10.0}]
+    if asked.http:
+        alone, beset = fairness_http.measure(asked.places, rounds, asked.seconds)
+    else:
+        share = asked.places / LASTS / 2
+        alone, beset = (
+            asyncio.run(
+                measure(asked.places, {name: rate * share for name, rate in rates.items()}, asked.seconds)
+            )
+            for rates in rounds
+        )
     ratio = beset["b"]["p95_ms"] / alone["b"]["p95_ms"]
     result = {
         "places": asked.places,

@@ -8,7 +8,7 @@ import pytest
 
 from agentmart.adapters.runtimes import build
 from agentmart.contracts.environment import environment
-from agentmart.contracts.runtimes import kinds, new_runtime, runtime_parameters
+from agentmart.contracts.runtimes import kinds, new_runtime, runtime_parameters, runtime_places
 from agentmart.gateway.settings import settings_from_environment
 from agentmart.kit.env import BadSetting
 
@@ -68,3 +68,16 @@ def test_the_gateway_has_both_and_shows_no_key() -> None:
     settings = settings_from_environment(environment({**database, **SERVER}))
     assert set(settings.runtimes) == {"embedded", "langflow"}
     assert "sk-langflow" not in repr(settings)
+
+
+def test_places_are_bounded_where_told() -> None:
+    settings = {"AGENTMART_RUNTIME_CHILDREN": "3", "AGENTMART_RUNTIME_RUNS_PER_CHILD": "5"}
+    assert runtime_places(environment(settings)) == {"embedded": 15}
+    settings |= {"AGENTMART_RUNTIME_SLOTS": "7", "LANGFLOW_RUNTIME_SLOTS": "4"}
+    assert runtime_places(environment(settings)) == {"embedded": 7, "langflow": 4}
+
+
+@pytest.mark.parametrize("name", ["AGENTMART_RUNTIME_SLOTS", "LANGFLOW_RUNTIME_SLOTS"])
+def test_bad_places_name_themselves(name: str) -> None:
+    with pytest.raises(BadSetting, match=name):
+        runtime_places(environment({name: "-1"}))

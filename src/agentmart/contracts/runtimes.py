@@ -30,7 +30,7 @@ class RuntimeKind:
     needed: tuple[str, ...] = ()  # the settings without which there is none
     elsewhere: bool = True  # a service that is started, and may be away, without us
     places: Callable[[Environment], int] | None = None
-    """How many calls a gateway lets it run at once; None: it says itself when it is busy. Raises BadSetting."""
+    """How many calls a gateway lets it run at once; 0, and without it: any number. Raises BadSetting."""
 
 
 @cache
@@ -56,7 +56,8 @@ def runtime_parameters(env: Environment) -> dict[str, dict[str, Any]]:
 
 def runtime_places(env: Environment) -> dict[str, int]:
     """Return kind → calls that a gateway lets it run at once, where that is bounded; raises BadSetting."""
-    return {name: kind.places(env) for name, kind in kinds().items() if kind.places is not None}
+    found = {name: kind.places(env) for name, kind in kinds().items() if kind.places is not None}
+    return {name: places for name, places in found.items() if places}
 
 
 def runtimes_elsewhere(env: Environment) -> list[str]:

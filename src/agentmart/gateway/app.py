@@ -269,10 +269,12 @@ class Gateway:
             seen, checks = self._health
             if not checks or monotonic() - seen > HEALTH_SECONDS:
                 well = await asyncio.gather(*(_is_well(runtime) for runtime in self._runtimes.values()))
+                of = dict(zip(self._runtimes, well, strict=True))
+                stands_in = self._settings.fallbacks
                 checks = {
                     "database": await self._database.works(),
                     "usage_store": self._writer.healthy,
-                    "runtime": all(well),
+                    "runtime": all(good or of.get(stands_in.get(name, "")) for name, good in of.items()),
                 }
                 self._health = (monotonic(), checks)
             return checks

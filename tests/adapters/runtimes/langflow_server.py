@@ -266,7 +266,11 @@ def message(text: str, *, usage: Any = None, source: str = "LanguageModel-1", se
         "sender": "Machine",
         "sender_name": "AI",
         "session_id": session,
-        "properties": {"source": {"id": source, "source": "a-model"}, "state": "complete", "usage": usage},
+        "properties": {
+            "source": {"id": source, "display_name": "Language Model", "source": "a-model"},
+            "state": "complete",
+            "usage": usage,
+        },
         "category": "message",
         "text": text,
     }

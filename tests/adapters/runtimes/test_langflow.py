@@ -294,6 +294,7 @@ async def test_tokens_come_as_they_are_made(langflow: LangflowRuntime, langflow_
         result = await anext(events)
     assert isinstance(result, RunResult)
     assert (result.text, result.usage, result.model_calls) == ("Hello", TokenUsage(11, 7), 1)
+    assert result.usage and result.usage.model == "a-model"
 
 
 @pytest.mark.parametrize("piece", [1, 2, 7, 1000])

@@ -220,6 +220,35 @@ def test_usage_is_the_largest_that_an_output_tells(usages: list[Any], expected: 
 
 
 @pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"id": "LM-1", "display_name": "OpenAI", "source": "gpt-4o-mini"}, "gpt-4o-mini"),
+        ({"source": "meta-llama/Llama-3.1-8B:free"}, "meta-llama/Llama-3.1-8B:free"),
+        ({"id": "Parser-1", "display_name": "Parser", "source": "Parser"}, ""),  # a node without a model
+        ({"display_name": "Agent", "source": "[{'name': 'gpt-4o'}]"}, ""),
+        ({"display_name": "Agent", "source": 7}, ""),
+        ({"display_name": "Agent", "source": "m" * 121}, ""),
+        ({"display_name": "Agent"}, ""),
+        ("Agent", ""),
+        (None, ""),
+    ],
+)
+def test_the_model_is_the_one_that_the_answer_names(source: Any, expected: str) -> None:
+    said_so = message("x", usage=USAGE)
+    said_so["properties"]["source"] = source
+    body = json.dumps(outputs({"results": {"message": said_so}})).encode()
+    usages = [answers.usage_of(answers.decode(body))]
+    if (found := answers.quick(body)) is not None:
+        usages.append(found[1])
+    assert [usage and usage.model for usage in usages] == [expected] * len(usages)
+
+
+def test_without_usage_no_model_was_called() -> None:
+    body = json.dumps(outputs({"results": {"message": message("x")}})).encode()
+    assert answers.quick(body) == ("x", None)
+
+
+@pytest.mark.parametrize(
     ("body", "expected"),
     [
         (b'{"detail": "Flow not found"}', "Flow not found"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ CONNECT_SECONDS = 5.0
 ADMIN_SECONDS = 60.0
 GRACE_SECONDS = 10.0  # beyond a run's own limit, which the parent enforces
 CLOSED = None
+APART = 64  # pieces that wait for their reader as they came
+JOINED = 16 * 1024  # characters of pieces that were joined
 
 
 class EmbeddedRuntime:
@@ -114,13 +117,28 @@ async def _open(path: str) -> _Connection:
     return _Connection(reader, writer)
 
 
+class _Replies(asyncio.Queue[wire.Reply | None]):
+    """What came for one call. A reader that is far behind gets its pieces joined: a thousand words of one letter
+    cost no more memory than one word."""
+
+    _queue: deque[wire.Reply | None]
+
+    def _put(self, item: wire.Reply | None) -> None:
+        if isinstance(item, wire.Piece) and len(self._queue) >= APART:
+            last = self._queue[-1]
+            if isinstance(last, wire.Piece) and len(last.text) < JOINED:
+                self._queue[-1] = wire.Piece(item.id, last.text + item.text)
+                return
+        self._queue.append(item)
+
+
 class _Connection:
     """One socket, many calls: replies find their call by its number."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self._numbers = itertools.count(1)
-        self._calls: dict[int, asyncio.Queue[wire.Reply | None]] = {}
+        self._calls: dict[int, _Replies] = {}
         self.lost = False
         self._reading = asyncio.create_task(self._read(reader))
 
@@ -158,7 +176,7 @@ class _Connection:
 
     @contextlib.asynccontextmanager
     async def _call(self, request: wire.Request) -> AsyncIterator[asyncio.Queue[wire.Reply | None]]:
-        replies: asyncio.Queue[wire.Reply | None] = asyncio.Queue()
+        replies = _Replies()
         self._calls[request.id] = replies
         try:
             self._write(request)

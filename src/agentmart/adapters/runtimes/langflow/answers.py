@@ -6,12 +6,16 @@ many there are and of which kinds, so text and usage are searched for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
 
 from agentmart.adapters.runtimes.base import TokenUsage
+
+_MODEL = re.compile(r"[\w.:/@+-]{1,120}")
+"""What is no such word is the text of some object, not a model's name."""
 
 
 class Unreadable(ValueError):
@@ -41,8 +45,14 @@ class _Usage(msgspec.Struct):
     output_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
 
+class _Source(msgspec.Struct):
+    source: str | None = None
+    display_name: str | None = None
+
+
 class _Properties(msgspec.Struct):
     usage: _Usage | None = None
+    source: _Source | None = None
 
 
 class _Message(msgspec.Struct):
@@ -79,8 +89,12 @@ def quick(body: bytes) -> tuple[str, TokenUsage | None] | None:
         message = _usual.decode(body).outputs[0].outputs[0].results.message
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    usage = message.properties.usage if message.properties is not None else None
-    return message.text, None if usage is None else TokenUsage(usage.input_tokens, usage.output_tokens)
+    properties = message.properties
+    if properties is None or properties.usage is None:
+        return message.text, None
+    usage, source = properties.usage, properties.source
+    model = _model(source.source, source.display_name) if source is not None else ""
+    return message.text, TokenUsage(usage.input_tokens, usage.output_tokens, model)
 
 
 def decode(body: bytes) -> RunAnswer:
@@ -112,7 +126,7 @@ def usage_of(answer: RunAnswer) -> TokenUsage | None:
 
 
 def message_usage(message: object) -> TokenUsage | None:
-    """Return the usage a message carries."""
+    """Return the usage a message carries, with the model where it names one."""
     properties = message.get("properties") if isinstance(message, dict) else None
     usage = properties.get("usage") if isinstance(properties, dict) else None
     if not isinstance(usage, dict):
@@ -121,7 +135,14 @@ def message_usage(message: object) -> TokenUsage | None:
     given = [count for count in counts if type(count) is int and count >= 0]
     if not given or any(count is not None and count not in given for count in counts):
         return None
-    return TokenUsage(counts[0] or 0, counts[1] or 0)
+    source = properties.get("source") if isinstance(properties, dict) else None
+    model = _model(source.get("source"), source.get("display_name")) if isinstance(source, dict) else ""
+    return TokenUsage(counts[0] or 0, counts[1] or 0, model)
+
+
+def _model(source: object, component: object) -> str:
+    """Return the model that the node before the output names. One that has none gives its own name instead."""
+    return source if isinstance(source, str) and source != component and _MODEL.fullmatch(source) else ""
 
 
 def _results(answer: RunAnswer) -> Iterator[_Result]:

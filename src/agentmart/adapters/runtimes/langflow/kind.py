@@ -26,6 +26,14 @@ def parameters(env: Environment) -> dict[str, Any] | None:
     return {"url": url, "api_key": key, "timeout": float(seconds)}
 
 
+def places(env: Environment) -> int:
+    """Return how many calls the server is given at once, 0 for any number; raises BadSetting."""
+    given = env.integer("LANGFLOW_RUNTIME_SLOTS")
+    if given < 0:
+        raise BadSetting("LANGFLOW_RUNTIME_SLOTS must be at least 0")
+    return given
+
+
 KIND = RuntimeKind(
     client="agentmart.adapters.runtimes.langflow.client.LangflowRuntime",
     parameters=parameters,
@@ -51,6 +59,14 @@ KIND = RuntimeKind(
             "int",
             readers=_READERS,
         ),
+        Setting(
+            "LANGFLOW_RUNTIME_SLOTS",
+            "Calls a gateway gives that server at once; more wait, each customer's in its own queue. 0: any number.",
+            "0",
+            "int",
+            readers=("gateway",),
+        ),
     ),
     needed=("LANGFLOW_RUNTIME_URL", "LANGFLOW_RUNTIME_API_KEY"),
+    places=places,
 )
