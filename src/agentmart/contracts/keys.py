@@ -27,7 +27,7 @@ MAX_LENGTH = 4096
 _FORM = re.compile(r"\Aar_(sk|pk|st)_(live|test)_([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)\Z")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)  # not frozen: made for every call, and freezing trebles its price
 class ParsedKey:
     """A key taken apart; nothing in it has been verified yet."""
 

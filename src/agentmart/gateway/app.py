@@ -290,7 +290,7 @@ class Gateway:
         }
         fields.update(exchange.facts)
         self._lines.add("call", fields, request_id=exchange.request_id)
-        if self._lines and self._flush is None:
+        if self._flush is None and self._lines:
             self._flush = asyncio.get_running_loop().call_later(LOG_SECONDS, self._flush_log)
 
     def _flush_log(self) -> None:

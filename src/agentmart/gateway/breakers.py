@@ -66,8 +66,8 @@ class Breaker:
 
     def would_admit(self, now: float) -> bool:
         """Return whether `admit` would let a call through; takes nothing."""
-        state = self.state(now)
-        return state is State.CLOSED or (state is State.HALF_OPEN and not self._trying)
+        until = self._opened_until
+        return until is None or (now >= until and not self._trying)
 
     def retry_after(self, now: float) -> int:
         """Return in how many whole seconds a refused caller may come again: at least one."""

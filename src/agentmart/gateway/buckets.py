@@ -41,7 +41,10 @@ class Bucket:
         limit = self.limit
         if not limit:
             return MINUTE_NS
-        over = max(0, self.full_at - now * limit) + min(units, limit) * MINUTE_NS - self.most
+        over = self.full_at - now * limit
+        if over < 0:
+            over = 0
+        over += (units if units < limit else limit) * MINUTE_NS - self.most
         return 0 if over <= 0 else -(-over // limit)
 
     def take(self, now: int, units: int) -> None:
@@ -56,11 +59,16 @@ class Bucket:
 
     def left(self, now: int) -> int:
         """Return the whole units that fit now."""
-        return max(0, (self.most - self.debt(now)) // MINUTE_NS)
+        debt = self.full_at - now * self.limit
+        return self.limit if debt <= 0 else max(0, (self.most - debt) // MINUTE_NS)
 
     def reset(self, now: int) -> int:
         """Return the nanoseconds until it is full again."""
-        return -(-self.debt(now) // self.limit) if self.limit else MINUTE_NS
+        limit = self.limit
+        if not limit:
+            return MINUTE_NS
+        debt = self.full_at - now * limit
+        return 0 if debt <= 0 else -(-debt // limit)
 
     def idle(self, now: int) -> bool:
         """Return whether nothing would be lost with it."""

@@ -25,9 +25,9 @@ def headers_of(allowance: Allowance, moment: int, now: datetime) -> Headers:
     if requests is not None:
         limit, left, reset = str(requests[0]), str(requests[1]), requests[2]
         found = (
-            ("X-RateLimit-Limit", limit),
-            ("X-RateLimit-Remaining", left),
-            ("X-RateLimit-Reset", str(reset)),
+            ("x-ratelimit-limit", limit),
+            ("x-ratelimit-remaining", left),
+            ("x-ratelimit-reset", str(reset)),
             ("x-ratelimit-limit-requests", limit),
             ("x-ratelimit-remaining-requests", left),
             ("x-ratelimit-reset-requests", duration(reset)),
@@ -38,8 +38,11 @@ def headers_of(allowance: Allowance, moment: int, now: datetime) -> Headers:
             ("x-ratelimit-remaining-tokens", str(tokens[1])),
             ("x-ratelimit-reset-tokens", duration(tokens[2])),
         )
-    warning = _warning(allowance, month_number(now))
-    return (*found, ("X-Limit-Warning", warning)) if warning else found
+    if allowance.grant.budget is not None or allowance.sums:
+        warning = _warning(allowance, month_number(now))
+        if warning:
+            return (*found, ("x-limit-warning", warning))
+    return found
 
 
 def duration(seconds: int) -> str:
@@ -75,7 +78,9 @@ def _warning(allowance: Allowance, month: int) -> str:
         ("requests_per_month", allowance.request_sums),
         ("tokens_per_month", allowance.token_sums),
     ):
-        percent = max((s.percent(month) for s in sums), default=0)
+        percent = 0
+        for total in sums:
+            percent = max(percent, total.percent(month))
         if percent >= WARN_PERCENT:
             found.append(f"{name} {percent}%")
     return ", ".join(found)

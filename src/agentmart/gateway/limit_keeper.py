@@ -58,9 +58,9 @@ class LimitKeeper:
         """Take from every limit of the Grant or from none; raises RateLimited, or Unavailable (503)."""
         limiter = self._limiter
         allowance = limiter.allowance(grant)
-        if allowance.request_sums or allowance.token_sums:
+        if not allowance.is_loaded(month_number(now)):
             allowance = await self.loaded(allowance, now)
-        return limiter.take(grant, now, estimate(text) if allowance.counts_tokens else 0)
+        return limiter.take_from(allowance, now, estimate(text) if allowance.counts_tokens else 0)
 
     def headers(self, grant: Grant, now: datetime) -> Headers:
         """Return where the limits stand, as headers."""

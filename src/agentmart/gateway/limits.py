@@ -12,7 +12,7 @@ charged beyond a limit is at most what the calls under way use beyond their esti
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from time import monotonic_ns
 from typing import NamedTuple
@@ -124,7 +124,18 @@ def rules_of(grant: Grant) -> tuple[Rule, ...]:
 class Allowance:
     """The meters that a Grant's calls run by, found once for the Grant."""
 
-    __slots__ = ("grant", "meters", "places", "request_sums", "requests", "rules", "token_sums", "tokens")
+    __slots__ = (
+        "counts_tokens",
+        "grant",
+        "meters",
+        "places",
+        "request_sums",
+        "requests",
+        "rules",
+        "sums",
+        "token_sums",
+        "tokens",
+    )
 
     def __init__(self, grant: Grant, rules: tuple[Rule, ...], meters: tuple[Meter, ...]) -> None:
         self.grant = grant
@@ -136,11 +147,15 @@ class Allowance:
         self.places = tuple(m for m in meters if isinstance(m, Places))
         self.request_sums = tuple(m for r, m in pairs if r.kind == REQUESTS_MONTH and isinstance(m, Sum))
         self.token_sums = tuple(m for r, m in pairs if r.kind == TOKENS_MONTH and isinstance(m, Sum))
+        self.sums = self.request_sums + self.token_sums
+        self.counts_tokens = bool(self.tokens or self.token_sums)  # is any limit one of tokens?
 
-    @property
-    def counts_tokens(self) -> bool:
-        """Whether any limit is one of tokens."""
-        return bool(self.tokens or self.token_sums)
+    def is_loaded(self, month: int) -> bool:
+        """Return whether of every sum is known what this month has used."""
+        for total in self.sums:
+            if total.month != month:
+                return False
+        return True
 
     def unloaded(self, month: int) -> list[tuple[Rule, Sum]]:
         """Return the sums of which nothing of this month is known yet."""
@@ -253,7 +268,10 @@ class Limiter:
 
         `tokens` is the estimate of the input's, at least 1 where `counts_tokens`; sums have been loaded.
         """
-        allowance = self.allowance(grant)
+        return self.take_from(self.allowance(grant), now, tokens)
+
+    def take_from(self, allowance: Allowance, now: datetime, tokens: int) -> Lease:
+        """Take from every meter of an allowance that was asked for after the last await; else like `take`."""
         moment = self.clock_ns()
         refusal = allowance.refusal(moment, now, tokens)
         if refusal is not None:
@@ -298,7 +316,10 @@ def check_context(grant: Grant, text: str, count_tokens: Callable[[str], int]) -
 
     A token is at least one byte, so a text of no more bytes than the limit needs no counting.
     """
-    limit = _smallest(limits.max_context_tokens for limits in (grant.limits, grant.key_limits) if limits)
+    limit = grant.limits.max_context_tokens
+    if grant.key_limits is not None and grant.key_limits.max_context_tokens is not None:
+        own = grant.key_limits.max_context_tokens
+        limit = own if limit is None else min(own, limit)
     if limit is None or len(text) * 4 <= limit or len(text.encode()) <= limit:
         return
     tokens = count_tokens(text)
@@ -313,10 +334,6 @@ def check_context(grant: Grant, text: str, count_tokens: Callable[[str], int]) -
 def seconds_left(now: datetime) -> int:
     """Return the seconds until the calendar month (UTC) ends."""
     return max(1, math.ceil((month_after(month_of(now)) - now).total_seconds()))
-
-
-def _smallest(values: Iterable[int | None]) -> int | None:
-    return min((value for value in values if value is not None), default=None)
 
 
 def _seconds(nanoseconds: int) -> int:

@@ -116,10 +116,11 @@ def parse_invocation(body: bytes, header: Header) -> Invocation:
 
 def check_json(header: Header) -> None:
     """Raise UnsupportedMediaType unless the body is said to be plain JSON, or nothing is said."""
-    media_type = (header("content-type") or JSON).partition(";")[0].strip().lower()
-    if media_type != JSON:
+    media_type = header("content-type") or JSON
+    if media_type != JSON and media_type.partition(";")[0].strip().lower() != JSON:
         raise UnsupportedMediaType(f"Send the body as {JSON}.")
-    if (header("content-encoding") or "identity").strip().lower() != "identity":
+    encoding = header("content-encoding")
+    if encoding is not None and encoding.strip().lower() not in ("identity", ""):
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -124,15 +123,15 @@ class Pipeline:
         check_agent(grant, invocation.agent)
         check_model(grant, invocation.model)
         check_scope(caller, grant, stream=invocation.stream)
-        tweaks = check_tweaks(invocation.tweaks, grant.tweakable)
+        given = check_tweaks(invocation.tweaks, grant.tweakable) if invocation.tweaks else {}
         check_context(grant, invocation.text, count_tokens)
         self._runs.check_room(grant.runtime)
         return RunRequest(
-            call_id=exchange.call_id.hex,
+            call_id=exchange.request_id,
             deployment_id=grant.deployment_id,
             text=invocation.text,
             session_id=scoped_session(grant.config_id, invocation.session_id),
-            tweaks=merged(grant.tweaks, tweaks),
+            tweaks=merged(grant.tweaks, given),
             timeout_seconds=self._settings.run_timeout,
             request_id=exchange.request_id,
         )
@@ -148,7 +147,7 @@ class Pipeline:
 
     async def _answer(self, exchange: Exchange, dialect: Dialect, run: Run) -> None:
         try:
-            answer = await asyncio.shield(run.task)
+            answer = await run.result()
         except DomainError as error:
             await exchange.refuse(error)
         else:
@@ -178,7 +177,7 @@ class Pipeline:
                 run.leave()
                 break
         try:
-            await asyncio.shield(run.task)
+            await run.result()
         except DomainError as error:
             failed = True
             if not exchange.streaming:

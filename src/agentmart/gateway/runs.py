@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from time import monotonic
 from uuid import UUID
@@ -66,6 +67,32 @@ class Call:
 class Run:
     """Runs one call in a task of its own. `caller_left` is set by whoever talks to the caller."""
 
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_done",
+        "_error",
+        "_failure",
+        "_first",
+        "_held_up",
+        "_lease",
+        "_max_output",
+        "_now",
+        "_over",
+        "_patience",
+        "_payload_secret",
+        "_pieces",
+        "_stops",
+        "_tokens",
+        "_upstreams",
+        "_writer",
+        "answer",
+        "call",
+        "caller_left",
+        "event",
+        "task",
+    )
+
     def __init__(
         self,
         call: Call,
@@ -94,12 +121,21 @@ class Run:
         self._held_up = False  # the reader was slower than the runtime
         self._stops = call.grant.on_disconnect is OnDisconnect.CANCEL
         self._patience: asyncio.Timeout | None = None  # with the runtime that is being asked
-        self._task = asyncio.create_task(self._go())
+        self._error: BaseException | None = None
+        loop = asyncio.get_running_loop()
+        self._over = loop.create_future()
+        self.task: asyncio.Task[None] = loop.create_task(self._go())
 
-    @property
-    def task(self) -> asyncio.Task[Answer]:
-        """Return the task: it ends when the usage is durable; its result is the answer or a DomainError."""
-        return self._task
+    async def result(self) -> Answer:
+        """Return the answer once the usage is durable; raises the DomainError that it ended with. For one waiter.
+
+        Whoever waits may be cancelled: the run goes on.
+        """
+        await self._over
+        error = self._error or self._failure
+        if error is not None or self.answer is None:
+            raise error or Internal()
+        return self.answer
 
     def leave(self) -> None:
         """Note that nobody waits for the answer any more: by the offering's policy the run goes on or is stopped."""
@@ -125,7 +161,7 @@ class Run:
                 return
             yield piece
 
-    async def _go(self) -> Answer:
+    async def _go(self) -> None:
         requests = tokens = 0
         try:
             outcome = await self._outcome()
@@ -138,13 +174,15 @@ class Run:
                 completed = replace(completed, payload=await self._payload(event, outcome.text))
             await self._writer.completed(completed)
             requests, tokens = event.requests, event.input_tokens + event.output_tokens
+            self.answer = answer
+        except BaseException as error:
+            self._error = error
+            raise
         finally:
             self._lease.release(requests, tokens)
             self._tokens.end()
-        self.answer = answer
-        if self._failure is not None:
-            raise self._failure
-        return answer
+            if not self._over.done():
+                self._over.set_result(None)
 
     def _completed(self, event: UsageEvent, answer: Answer) -> Completed:
         seal = self.call.seal
@@ -295,26 +333,24 @@ class Run:
     async def _event(self, outcome: Outcome) -> UsageEvent:
         text = self.call.invocation.text
         elapsed = round((monotonic() - self.call.begun) * 1000)
-        course = self._course()
-
-        def make() -> UsageEvent:
-            return event_of(
-                self.call.grant,
-                self.call.call_id,
-                outcome,
-                text=text,
-                streamed=self.call.invocation.stream,
-                duration_ms=elapsed,
-                received_at=self._now(),
-                course=course,
-            )
-
+        make = partial(
+            event_of,
+            self.call.grant,
+            self.call.call_id,
+            outcome,
+            text=text,
+            streamed=self.call.invocation.stream,
+            duration_ms=elapsed,
+            received_at=self._now(),
+            course=self._course(),
+        )
         return await asyncio.to_thread(make) if len(text) + len(outcome.text) > BIG_TEXT else make()
 
 
 def _ms(seconds: float) -> int:
     """Return a duration in whole milliseconds, as the column holds it."""
-    return min(max(round(seconds * 1000), 0), MAX_INT)
+    found = round(seconds * 1000)
+    return found if 0 <= found <= MAX_INT else min(max(found, 0), MAX_INT)
 
 
 class Runs:
@@ -326,7 +362,7 @@ class Runs:
         self.upstreams = Upstreams(runtimes, settings.fallbacks)
         self.shedder = Shedder(settings.longest_wait)
         self._gateway_id = new_id()
-        self._tasks: set[asyncio.Task[Answer]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -384,7 +420,7 @@ class Runs:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2 * self._settings.usage_wait)
 
-    def _ended(self, task: asyncio.Task[Answer]) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             task.exception()  # told to the caller, if there still is one

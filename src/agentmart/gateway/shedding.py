@@ -56,7 +56,9 @@ class Shedder:
 
     def wait(self, now: float) -> float:
         """Return how long the oldest waiting call has waited, in seconds."""
-        return now - next(iter(self._waiting.values()), now)
+        for since in self._waiting.values():
+            return now - since
+        return 0.0
 
     def _look(self, now: float) -> None:
         waited = self.wait(now)

@@ -43,7 +43,7 @@ class Upstreams:
 
     def __init__(self, runtimes: Mapping[str, Runtime], stands_in: Mapping[str, str]) -> None:
         self._all = {name: Upstream(name, runtime) for name, runtime in runtimes.items()}
-        self._stands_in = {a: b for a, b in stands_in.items() if a != b}
+        self._candidates = {name: self._asked_for(name, stands_in.get(name)) for name in self._all}
 
     def __iter__(self) -> Iterator[Upstream]:
         return iter(self._all.values())
@@ -54,10 +54,11 @@ class Upstreams:
 
     def check(self, name: str) -> None:
         """Raise Unavailable for a runtime this gateway does not have, or while no breaker lets a call through."""
-        candidates = self._candidates(name)
+        candidates = self._candidates.get(name, ())
         now = monotonic()
-        if any(upstream.breaker.would_admit(now) for upstream in candidates):
-            return
+        for upstream in candidates:
+            if upstream.breaker.would_admit(now):
+                return
         if not candidates:
             raise Unavailable
         raise Unavailable(
@@ -68,10 +69,11 @@ class Upstreams:
 
     def admitted(self, name: str) -> Iterator[Upstream]:
         """Yield the runtimes to be asked for a run, one after the other; each must be told how it went."""
-        for upstream in self._candidates(name):
+        for upstream in self._candidates.get(name, ()):
             if upstream.breaker.admit(monotonic()):
                 yield upstream
 
-    def _candidates(self, name: str) -> list[Upstream]:
-        names = (name, self._stands_in.get(name, ""))
-        return [self._all[each] for each in names if each in self._all]
+    def _asked_for(self, name: str, other: str | None) -> tuple[Upstream, ...]:
+        if other is None or other == name or other not in self._all:
+            return (self._all[name],)
+        return self._all[name], self._all[other]
