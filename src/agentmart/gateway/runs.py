@@ -32,6 +32,7 @@ from agentmart.gateway.shedding import Shedder
 from agentmart.gateway.upstreams import AGAIN, Upstream, Upstreams
 from agentmart.gateway.usage import MAX_INT, Course, Outcome, event_of, started_of
 from agentmart.gateway.writer import Meter
+from agentmart.kit.alarms import alarms_of
 from agentmart.kit.errors import DomainError
 from agentmart.kit.ids import new_id
 
@@ -68,18 +69,21 @@ class Run:
     """Runs one call in a task of its own. `caller_left` is set by whoever talks to the caller."""
 
     __slots__ = (
+        "_alarms",
         "_asked",
+        "_asking",
         "_began",
         "_done",
         "_error",
         "_failure",
         "_first",
+        "_gave_up",
         "_held_up",
         "_lease",
+        "_loop",
         "_max_output",
         "_now",
         "_over",
-        "_patience",
         "_payload_secret",
         "_pieces",
         "_stops",
@@ -120,11 +124,13 @@ class Run:
         self._began = False  # an answer has begun to be streamed
         self._held_up = False  # the reader was slower than the runtime
         self._stops = call.grant.on_disconnect is OnDisconnect.CANCEL
-        self._patience: asyncio.Timeout | None = None  # with the runtime that is being asked
+        self._asking = False  # a runtime, which is interrupted by `_give_up`
+        self._gave_up = False
         self._error: BaseException | None = None
-        loop = asyncio.get_running_loop()
-        self._over = loop.create_future()
-        self.task: asyncio.Task[None] = loop.create_task(self._go())
+        self._loop = asyncio.get_running_loop()
+        self._alarms = alarms_of(self._loop)
+        self._over = self._loop.create_future()
+        self.task: asyncio.Task[None] = self._loop.create_task(self._go())
 
     async def result(self) -> Answer:
         """Return the answer once the usage is durable; raises the DomainError that it ended with. For one waiter.
@@ -141,8 +147,8 @@ class Run:
         """Note that nobody waits for the answer any more: by the offering's policy the run goes on or is stopped."""
         self.caller_left = True
         self._tokens.abandon()
-        if self._stops and self._patience is not None and not self._patience.expired():
-            self._patience.reschedule(asyncio.get_running_loop().time())
+        if self._stops and self._asking:
+            self._give_up()
 
     async def tokens(self, idle: float) -> AsyncIterator[str | None]:
         """Yield the answer's pieces until the run's end, and None after every `idle` seconds of silence."""
@@ -249,10 +255,8 @@ class Run:
                 raise RuntimeFailure("timeout", "The caller's time was over.", begun=False)
             if self.caller_left and self._stops:
                 raise _Stopped
-            self._patience = asyncio.timeout(left + DEADLINE_GRACE)
-            async with self._patience:
-                given = request if left == request.timeout_seconds else replace(request, timeout_seconds=left)
-                result = await self._run_at(upstream, given)
+            given = request if left == request.timeout_seconds else replace(request, timeout_seconds=left)
+            result = await self._run_within(left + DEADLINE_GRACE, upstream, given)
         except RuntimeFailure as failure:
             told = left > 0 and not (self._held_up and failure.code == "timeout")
             if told:
@@ -270,9 +274,28 @@ class Run:
             upstream.breaker.good(monotonic())
             return result
         finally:
-            self._patience = None
             if not told:
                 upstream.breaker.unknown()
+
+    async def _run_within(self, seconds: float, upstream: Upstream, request: RunRequest) -> RunResult:
+        """Run; raises TimeoutError after so many seconds, or once `_give_up` is called."""
+        alarm = self._alarms.at(self._loop.time() + seconds, self._give_up)
+        self._asking, self._gave_up = True, False
+        try:
+            return await self._run_at(upstream, request)
+        except asyncio.CancelledError:
+            if not self._gave_up or self.task.uncancel():  # somebody else ends the task
+                raise
+            raise TimeoutError from None
+        finally:
+            self._asking = False
+            alarm.cancel()
+
+    def _give_up(self) -> None:
+        """Interrupt the runtime that is being asked."""
+        if self._asking and not self._gave_up:
+            self._gave_up = True
+            self.task.cancel()
 
     async def _run_at(self, upstream: Upstream, request: RunRequest) -> RunResult:
         """Run; in pieces where they are streamed, or where a run that is stopped must be known so far."""

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import httptools
 
+from agentmart.kit.alarms import Alarm, alarms_of
 from agentmart.kit.header_names import HeaderNames
 
 MAX_HEAD = 64 * 1024
@@ -83,7 +84,8 @@ class Connection(asyncio.Protocol):
         self._closed: asyncio.Future[None] = self.loop.create_future()
         self._keep = False
         self._held = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarms = alarms_of(self.loop)
+        self._alarm: Alarm | None = None
         self._patience = Patience(0.0, 0.0, 0.0)
         self._deadline = 0.0
         self._heard = 0.0  # when somebody began to wait, or bytes came after that
@@ -186,16 +188,16 @@ class Connection(asyncio.Protocol):
 
     def _watch(self, due: float) -> None:
         self._stop_watching()
-        self._timer = self.loop.call_at(due, self._look)
+        self._alarm = self._alarms.at(due, self._look)
 
     def _stop_watching(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _look(self) -> None:
         """End an exchange that takes too long, or look again when it could."""
-        self._timer = None
+        self._alarm = None
         patience = self._patience.idle if self.answering else self._patience.first_byte
         now = self.loop.time()
         due = min(self._heard + patience, self._deadline)
