@@ -23,6 +23,7 @@ SECRETS = {
     "OPENAI_API_KEY": "model-key",
     "LANGFLOW_RUNTIME_API_KEY": "langflow-key",
     "AGENTMART_PAYLOAD_KEY": "payload-key",
+    "AGENTMART_STORED_SECRETS_KEY": "stored-secrets-key",
 }
 
 
@@ -34,7 +35,16 @@ def told(name: str, data_dir: Path, **values: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "holds"),
     [
-        ("web", {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"], "payload-key"}),
+        (
+            "web",
+            {
+                APP,
+                SECRETS["AGENTMART_SECRET_KEY"],
+                SECRETS["AGENT_KEYS_SECRET_KEY"],
+                "payload-key",
+                "stored-secrets-key",
+            },
+        ),
         (
             "worker",
             {APP, SECRETS["AGENTMART_SECRET_KEY"], SECRETS["AGENT_KEYS_SECRET_KEY"], "langflow-key"},

@@ -37,6 +37,10 @@ class NoAnswer(Exception):
     """The host could not be reached, or said nothing that is HTTP in time."""
 
 
+class TooLong(Exception):
+    """The host says more than was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the host said; of the body no more than the beginning."""
@@ -64,6 +68,44 @@ def post(
 
     Raises NotCalled for what is not public, NoAnswer for what cannot be reached within `seconds`.
     """
+    return _exchange(
+        "POST", url, body, headers, allowed=allowed, seconds=seconds, most=MAX_ANSWER, resolver=resolver
+    )
+
+
+def get(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    most: int,
+    allowed: Collection[str] = (),
+    seconds: float = SECONDS,
+    resolver: Resolve = resolve,
+) -> Answer:
+    """GET an http(s) address whole; `allowed` names hosts that may lie inside.
+
+    Raises NotCalled and NoAnswer like `post`, TooLong for a body of more than `most` bytes.
+    """
+    answer = _exchange(
+        "GET", url, None, headers, allowed=allowed, seconds=seconds, most=most + 1, resolver=resolver
+    )
+    if len(answer.body) > most:
+        raise TooLong(f"more than {most} bytes")
+    return answer
+
+
+def _exchange(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    allowed: Collection[str],
+    seconds: float,
+    most: int,
+    resolver: Resolve,
+) -> Answer:
+    """Send one request; return the answer with at most `most` bytes of its body."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower().rstrip(".")
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
@@ -77,9 +119,9 @@ def post(
     over = threading.Timer(seconds, connection.cut)  # a timeout of the socket starts anew with every byte
     over.start()
     try:
-        connection.request("POST", target, body=body, headers=dict(headers))
+        connection.request(method, target, body=body, headers=dict(headers))
         answer = connection.getresponse()
-        found = Answer(answer.status, answer.read(MAX_ANSWER))
+        found = Answer(answer.status, answer.read(most))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NoAnswer(f"{type(error).__name__}: {error}"[:300]) from None
     finally:

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 
 from agentmart.agents import services
-from agentmart.agents.models import Agent, FlowVersion
+from agentmart.agents.models import Agent, FlowVersion, Studio, StudioFlow
 from agentmart.infra.actors import Actor
 from agentmart.infra.admin_base import OperatorAdmin
 
@@ -36,3 +36,22 @@ class FlowVersionAdmin(OperatorAdmin):
     list_filter = ("trust", "langflow_version", "created")
     search_fields = ("agent__name", "sha256", "note", "created_by")
     hidden = ("flow",)
+
+
+@admin.register(Studio)
+class StudioAdmin(OperatorAdmin):
+    """Where providers build flows; keys are nobody's to read."""
+
+    list_display = ("name", "customer", "backend_url", "created")
+    list_filter = ("created",)
+    search_fields = ("name", "customer__name", "backend_url")
+    hidden = ("key_sealed",)
+
+
+@admin.register(StudioFlow)
+class StudioFlowAdmin(OperatorAdmin):
+    """Which agent a studio's flow became."""
+
+    list_display = ("backend_id", "studio", "agent", "version", "imported")
+    list_filter = ("imported",)
+    search_fields = ("backend_id", "agent__name", "studio__name")

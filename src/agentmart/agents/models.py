@@ -77,3 +77,42 @@ class FlowVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.version}"
+
+
+class Studio(BaseModel):
+    """Where a provider builds flows: a Langflow, and the API key it is asked with."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="studios")
+    name = models.CharField(max_length=150)
+    backend_url = models.CharField(max_length=500)
+    key_sealed = models.BinaryField()  # kit.sealing under STORED_SECRETS_KEYS; never answered
+
+    objects = SellersQuerySet["Studio"].as_manager()
+
+    class Meta:
+        db_table = "agents_studio"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StudioFlow(models.Model):
+    """Which agent a studio's flow became, so that importing it again makes a version of the same agent."""
+
+    id = models.UUIDField(primary_key=True)
+    customer_id = models.UUIDField(db_index=True)
+    studio = models.ForeignKey(Studio, on_delete=models.CASCADE, related_name="flows")
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="studio_flows")
+    backend_id = models.UUIDField()  # the studio's id of the flow
+    version = models.PositiveIntegerField()  # the agent's version that its content was found to be
+    imported = models.DateTimeField()
+    updated = models.DateTimeField(null=True)  # when the studio says it had last been changed then
+
+    objects = SellersQuerySet["StudioFlow"].as_manager()
+
+    class Meta:
+        db_table = "agents_studio_flow"
+        constraints = (models.UniqueConstraint(fields=["studio", "backend_id"], name="studio_flow_once"),)
+
+    def __str__(self) -> str:
+        return str(self.backend_id)

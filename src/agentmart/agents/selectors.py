@@ -1,12 +1,13 @@
-"""Reads of agents for lists."""
+"""Reads of agents and studios for lists."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
-from agentmart.agents.models import Agent, FlowVersion
+from agentmart.agents.models import Agent, FlowVersion, Studio, StudioFlow
 
 
 def with_versions(agents: Any) -> QuerySet[Agent]:
@@ -20,3 +21,9 @@ def with_versions(agents: Any) -> QuerySet[Agent]:
         versions_total=Subquery(total),
     )
     return rows
+
+
+def agents_of_flows(studio: Studio) -> dict[UUID, StudioFlow]:
+    """Return what the studio's imported flows became, by the studio's id of the flow."""
+    rows = StudioFlow.objects.filter(studio=studio).select_related("agent")
+    return {row.backend_id: row for row in rows}

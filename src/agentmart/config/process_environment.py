@@ -32,8 +32,8 @@ _OUTGOING = (
     "SSL_CERT_FILE",
 )
 _TRUST = ("SSL_CERT_FILE",)
-# gateway and worker may call a Langflow server
-_OUTGOING_OF = {"runtime": _OUTGOING, "gateway": _TRUST, "worker": _TRUST}
+# gateway and worker may call a Langflow server, web the Studios of providers
+_OUTGOING_OF = {"runtime": _OUTGOING, "gateway": _TRUST, "worker": _TRUST, "web": _TRUST}
 
 
 def with_options(
@@ -127,6 +127,8 @@ def for_process(
         values["AGENT_SESSIONS_SECRET_KEY"] = secrets.sessions_secret(settings, data_dir)
     if name in ("web", "gateway"):
         values["AGENTMART_PAYLOAD_KEY"] = secrets.payload_key(settings, data_dir)
+    if name == "web":
+        values["AGENTMART_STORED_SECRETS_KEY"] = secrets.stored_secrets_key(settings, data_dir)
     if name in DJANGO_PROCESSES:
         values |= {
             "DJANGO_SETTINGS_MODULE": "agentmart.config.settings",

@@ -31,6 +31,7 @@ class Secrets:
     agent_keys_secret: str
     payload_key: str
     sessions_secret: str
+    stored_secrets_key: str
 
     def __repr__(self) -> str:
         return "Secrets(…)"
@@ -97,6 +98,11 @@ def keys_secret(environment: Environment, data_dir: Path) -> str:
 def payload_key(environment: Environment, data_dir: Path) -> str:
     """Return the secrets that encrypt kept content: the setting, or the generated one."""
     return environment.text("AGENTMART_PAYLOAD_KEY") or load(data_dir).payload_key
+
+
+def stored_secrets_key(environment: Environment, data_dir: Path) -> str:
+    """Return the secrets that encrypt what providers store: the setting, or the generated one."""
+    return environment.text("AGENTMART_STORED_SECRETS_KEY") or load(data_dir).stored_secrets_key
 
 
 def sessions_secret(environment: Environment, data_dir: Path) -> str:

@@ -212,10 +212,17 @@ INVOICE_GRACE_SECONDS = ENV.integer("AGENTMART_INVOICE_GRACE_SECONDS")
 INVOICE_DUE_DAYS = ENV.integer("AGENTMART_INVOICE_DUE_DAYS")
 CURRENCY = ENV.text("AGENTMART_CURRENCY")
 PAYLOAD_KEYS = keys_of(ENV.text("AGENTMART_PAYLOAD_KEY"))
+STORED_SECRETS_KEYS = keys_of(ENV.text("AGENTMART_STORED_SECRETS_KEY"))
 OPERATOR_NAME = ENV.text("AGENTMART_OPERATOR_NAME")
-CALLBACK_HOSTS = frozenset(
-    host.strip().lower() for host in ENV.text("AGENTMART_CALLBACK_HOSTS").split(",") if host.strip()
-)
+
+
+def _hosts(name: str) -> frozenset[str]:
+    """Return the hosts that a setting names."""
+    return frozenset(host.strip().lower() for host in ENV.text(name).split(",") if host.strip())
+
+
+CALLBACK_HOSTS = _hosts("AGENTMART_CALLBACK_HOSTS")
+STUDIO_HOSTS = _hosts("AGENTMART_STUDIO_HOSTS")
 
 
 def _support_calendar() -> Calendar:

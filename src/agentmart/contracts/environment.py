@@ -156,6 +156,13 @@ SETTINGS: tuple[Setting, ...] = (
         readers=("web", "gateway"),
     ),
     Setting(
+        "AGENTMART_STORED_SECRETS_KEY",
+        "Encrypts secrets that providers store, the API keys of their Studios; several, comma separated: the first encrypts, all decrypt; default: generated into the data folder.",
+        "",
+        secret=True,
+        readers=("web",),
+    ),
+    Setting(
         "AGENTMART_METRICS_TOKEN",
         "Bearer token that opens the gateway's /metrics; empty: only callers on this machine, past no proxy, see it.",
         "",
@@ -313,6 +320,11 @@ SETTINGS: tuple[Setting, ...] = (
         "AGENTMART_CALLBACK_HOSTS",
         "Hosts inside your own network that the callback addresses of orders may name, comma separated; all others must be public.",
         readers=("web", "worker"),
+    ),
+    Setting(
+        "AGENTMART_STUDIO_HOSTS",
+        "Hosts inside your own network whose Langflow Studios providers may import flows from, comma separated; all others must be public and speak https.",
+        readers=("web",),
     ),
     # -- support desk
     Setting(

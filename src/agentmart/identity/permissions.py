@@ -74,6 +74,7 @@ MATRIX: dict[str, str] = {
     "user.impersonate": "St",
     "agent.write": "St PO OM",
     "agent.see": "St Ca PO OM",
+    "studio.use": "St PO OM",
     "config.see": "St Su Fi CO CM CS PA PM Pm",
     "config.edit": "CO CM PA PM",
     "key.see": "St CO CM PA PM",

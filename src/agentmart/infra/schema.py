@@ -200,7 +200,7 @@ class ApiSchema(AutoSchema):
     def _add_errors(self, operation: Operation) -> None:
         """Name the errors that may be answered."""
         wanted = ["400", "401", "403", "404", "406", "429", "500", "503"]
-        if self.method in WRITING:
+        if self.method in WRITING or getattr(self.view, "action", "") in getattr(self.view, "asking", ()):
             wanted.append("409")
         if self.method in WITH_BODY:
             wanted += ["413", "415"]

@@ -16,6 +16,7 @@ from agentmart.access.catalog_api import (
     ProviderOfferingViewSet,
 )
 from agentmart.access.tenants_api import CustomerViewSet, ProjectViewSet
+from agentmart.agents.api import StudioViewSet
 from agentmart.billing.api import InvoiceItemViewSet, InvoiceViewSet, PaymentViewSet
 from agentmart.catalog.api import (
     CategoryGroupViewSet,
@@ -101,6 +102,7 @@ router.register("invoice-items", InvoiceItemViewSet, basename="invoice-item")
 router.register("payments", PaymentViewSet, basename="payment")
 router.register("marketplace-stats", StatsViewSet, basename="marketplace-stats")
 router.register("site-agent/provider-agents", ProviderAgentViewSet, basename="provider-agent")
+router.register("site-agent/studios", StudioViewSet, basename="studio")
 router.register(
     "site-agent/customer-agent-configs", CustomerAgentConfigViewSet, basename="customer-agent-config"
 )

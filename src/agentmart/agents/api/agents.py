@@ -184,16 +184,9 @@ class AgentViewSet(ApiViewSet):
         if named is not None:
             require(self.actor, "agent.write", provider_id=named.id)
         body = self.body(AgentSerializer)
-        customer = body.pop("customer", None) or self._only_customer()
+        customer = body.pop("customer", None) or only_customer(self.actor)
         agent = services.create_agent(actor=self.actor, now=self.now, customer=customer, **body)
         return self.answer(self.visible().get(pk=agent.pk), status=201)
-
-    def _only_customer(self) -> Customer:
-        """Return the caller's one customer; raises Invalid where the choice is open."""
-        ids = self.actor.customers_as(SELLERS)
-        if len(ids) != 1:
-            raise Invalid("Say which customer provides the agent.", field="customer")
-        return Customer.objects.visible_to(self.actor).get(pk=next(iter(ids)))
 
     def partial_update(self, request: Request, **kwargs: Any) -> Response:
         """Change an agent."""
@@ -255,6 +248,14 @@ class AgentViewSet(ApiViewSet):
     def _version(self, version: Any) -> dict[str, Any]:
         """Return a version as JSON."""
         return FlowVersionSerializer(version, context=self.get_serializer_context()).data
+
+
+def only_customer(actor: Actor) -> Customer:
+    """Return the one customer that the caller sells for; raises Invalid where the choice is open."""
+    ids = actor.customers_as(SELLERS)
+    if len(ids) != 1:
+        raise Invalid("Say which customer provides this.", field="customer")
+    return Customer.objects.visible_to(actor).get(pk=next(iter(ids)))
 
 
 @contextmanager
