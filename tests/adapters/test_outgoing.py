@@ -162,6 +162,41 @@ def test_of_a_long_answer_only_the_beginning_is_read() -> None:
         assert len(outgoing.post(receiver.url, b"", {}, allowed=HERE).body) == outgoing.MAX_ANSWER
 
 
+def test_a_get_brings_the_whole_answer_or_none() -> None:
+    got: list[bytes] = []
+
+    def answering(body: bytes) -> Callable[[socket.socket], None]:
+        def talk(connection: socket.socket) -> None:
+            got.append(connection.recv(1000))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body)
+
+        return talk
+
+    for body in (b"", b"x" * 100_000):
+        with serving(answering(body)) as host:
+            answer = outgoing.get(f"http://{host}/a?b=c", {"X-Key": "k"}, most=100_000, allowed=HERE)
+        assert (answer.status, answer.body) == (200, body)
+    assert got[0].startswith(b"GET /a?b=c HTTP/1.1\r\n") and b"X-Key: k\r\n" in got[0]
+    assert b"Content-Length" not in got[0]
+    with serving(answering(b"x" * 101)) as host, pytest.raises(outgoing.TooLong):
+        outgoing.get(f"http://{host}/", {}, most=100, allowed=HERE)
+
+
+def test_a_get_goes_to_public_hosts_only_and_follows_nothing() -> None:
+    def leads_on(connection: socket.socket) -> None:
+        connection.recv(1000)
+        connection.sendall(
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+        )
+
+    with serving(leads_on) as host:
+        assert outgoing.get(f"http://{host}/", {}, most=10, allowed=HERE).status == 302
+    with pytest.raises(outgoing.NotCalled):
+        outgoing.get("http://127.0.0.1/", {}, most=10)
+    with pytest.raises(outgoing.NotCalled, match="not public"):
+        outgoing.get("https://a.example.com/", {}, most=10, resolver=leading_to("10.0.0.1"))
+
+
 def test_a_host_that_answers_byte_by_byte_is_left_in_time() -> None:
     def drip(connection: socket.socket) -> None:
         try:

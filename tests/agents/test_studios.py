@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from tests.support.flows import echo_flow, template
 from tests.support.market import AGENTS, member, ok, operator
-from tests.support.studio import KEY, TRACEBACK, Says, StudioStub
+from tests.support.studio import KEY, STUDIOS, TRACEBACK, Says, StudioStub
 from tests.support.world import World
 
 from agentmart.agents.models import Agent, FlowVersion, Studio, StudioFlow
@@ -24,7 +24,6 @@ from agentmart.infra.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
-STUDIOS = "/api/site-agent/studios/"
 FLOWS = "/api/v1/flows/"
 CODE = 'class Mine:\n    secret = "x"\n'
 

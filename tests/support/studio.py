@@ -1,6 +1,6 @@
 """A Langflow Studio on loopback: users' flows by API key, in the shapes that Langflow 1.13 was seen to answer with.
 
-`tests/adapters/runtimes/test_real_studio.py` holds these shapes against a real one.
+`tests/adapters/test_real_studio.py` holds these shapes against a real one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.world import NOW
+
+from agentmart.agents.models import Studio
+from agentmart.identity.models import Customer
+from agentmart.infra import tenancy
+
+STUDIOS = "/api/site-agent/studios/"
 KEY = "sk-studio-test-key"
 TRACEBACK = 'Traceback (most recent call last):\n  File "/srv/langflow/flows.py", line 7\nKeyError: secret'
 _HEADER = (
@@ -121,6 +128,21 @@ def _header(row: Row) -> Row:
 
 def _json(content: Any, status: int = 200) -> Says:
     return Says(status, json.dumps(content, ensure_ascii=False).encode())
+
+
+def stored(customer: Customer | None, name: str = "Stored") -> str:
+    """The path of a provider's studio whose key nobody can open: what needs no answer from outside."""
+    assert customer is not None
+    with tenancy.as_system("test"):
+        row = Studio.objects.create(
+            customer=customer,
+            name=name,
+            backend_url="https://studio.example.com",
+            key_sealed=b"sealed under a secret that is lost",
+            created=NOW,
+            modified=NOW,
+        )
+    return f"{STUDIOS}{row.uuid}/"
 
 
 @contextmanager

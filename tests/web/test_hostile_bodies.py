@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from tests.support.market import AGENTS, CONFIGS, OFFERINGS, ORDERS, PLAN
 from tests.support.shop import Shop
+from tests.support.studio import STUDIOS, stored
 from tests.support.world import Api
 from tests.web.test_walk import ROUTES, Things
 
@@ -93,6 +95,7 @@ def endpoints(shop: Shop) -> list[tuple[str, str, dict[str, Any]]]:
     member = {"user": shop.world.buyer.user.uuid, "role": Role.CUSTOMER_OWNER, "expiration_time": None}
     details = {"name": "X", "email": "a@b.example", "country": "DE", "vat_code": "1", "address": "a"}
     agent = {"name": "X", "description": "d", "tags": ["t"], "exposed": []}
+    studio = {"name": "X", "backend_url": "https://studio.example.com", "api_key": "sk-x"}
     offered: dict[str, Any] = {
         "name": "X",
         "category": shop.category,
@@ -168,6 +171,13 @@ def endpoints(shop: Shop) -> list[tuple[str, str, dict[str, Any]]]:
                 "description": "d",
                 "plugin_options": {},
             },
+        ),
+        ("post", STUDIOS, {**studio, "customer": shop.provider}),
+        ("patch", stored(shop.world.provider.customer), studio),
+        (
+            "post",
+            f"{stored(shop.world.provider.customer)}import_flows/",
+            {"flows": [uuid4().hex], "agent": shop.agent, "note": "n"},
         ),
         ("patch", shop.config, {"name": "n", "tweaks": {"node": {"field": "x"}}}),
         ("post", f"{shop.config}api-keys/", key),

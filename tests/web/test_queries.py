@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.support.flows import echo_flow
 from tests.support.market import AGENTS, CONFIGS, OFFERINGS, ORDERS, RESOURCES, agent, buy, ok, publish
 from tests.support.shop import Shop
+from tests.support.studio import STUDIOS, stored
 from tests.support.world import Api
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +31,7 @@ LISTS = [
     ORDERS,
     RESOURCES,
     AGENTS,
+    STUDIOS,
     CONFIGS,
     "/api/marketplace-component-usages/",
     "/api/marketplace-provider-resources/",
@@ -58,6 +60,7 @@ def many(shop: Shop) -> Shop:
     for caller in (shop.world.buyer, shop.world.provider, shop.world.operator):
         open_issue(shop, caller.api)
     for number in range(3):
+        stored(shop.world.provider.customer, f"Studio {number}")
         sold = publish(shop.world, agent(shop.world, echo_flow()))
         plan = {"name": "Other", "unit_price": "1", "components": [{"type": "requests", "price": "2"}]}
         ok(

@@ -19,6 +19,7 @@ from tests.support.market import (
     order_body,
 )
 from tests.support.shop import Shop
+from tests.support.studio import STUDIOS, stored
 from tests.support.world import Api, World
 
 from agentmart.identity.models import Role
@@ -45,6 +46,11 @@ def seller(shop: Shop) -> str:
     path = "/api/marketplace-service-providers/"
     found = shop.world.operator.api.get(path, customer_uuid=shop.provider).json()
     return f"{path}{found[0]['uuid']}/"
+
+
+def studio(shop: Shop) -> str:
+    """The path of a studio of the provider."""
+    return stored(shop.world.provider.customer)
 
 
 def call_of(shop: Shop) -> str:
@@ -223,6 +229,21 @@ ATTEMPTS: list[tuple[str, str, Attempt]] = [
     ("agent.see", "see", lambda api, s: api.get(s.agent)),
     ("agent.see", "versions", lambda api, s: api.get(f"{s.agent}versions/")),
     ("agent.see", "validate", lambda api, s: api.post(f"{s.agent}validate_flow/", {"flow": "{"})),
+    (
+        "studio.use",
+        "create",
+        lambda api, s: api.post(STUDIOS, {"name": "X", "customer": s.provider}),
+    ),
+    ("studio.use", "see", lambda api, s: api.get(studio(s))),
+    ("studio.use", "rename", lambda api, s: api.patch(studio(s), {"name": "X"})),
+    ("studio.use", "delete", lambda api, s: api.delete(studio(s))),
+    ("studio.use", "check", lambda api, s: api.post(f"{studio(s)}check_connection/")),
+    ("studio.use", "look", lambda api, s: api.get(f"{studio(s)}importable_flows/")),
+    (
+        "studio.use",
+        "import",
+        lambda api, s: api.post(f"{studio(s)}import_flows/", {"flows": [uuid4().hex]}),
+    ),
     ("config.see", "see", lambda api, s: api.get(s.config)),
     ("config.edit", "rename", lambda api, s: api.patch(s.config, {"name": "X"})),
     ("key.see", "list", lambda api, s: api.get(f"{s.config}api-keys/")),

@@ -65,7 +65,7 @@ class Studio(Protocol):
     """One studio, asked with one key."""
 
     def version(self) -> str:
-        """Return its release, after it took the key; raises StudioFailure."""
+        """Return its release, key or not; raises StudioFailure."""
 
     def flows(self) -> list[FlowHead]:
         """Return what the key's owner has there, the last changed first; raises StudioFailure."""

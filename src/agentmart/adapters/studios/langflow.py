@@ -35,11 +35,6 @@ class LangflowStudio:
         self._key = key
         self._fetch = fetch
 
-    def version(self) -> str:
-        """Return its release; the list of flows, which needs the key, is read first."""
-        self.flows()
-        return self._release()
-
     def flows(self) -> list[FlowHead]:
         """Return the user's flows; saved components, which stand in the same list, are none."""
         rows = self._asked(LIST, most=MOST_OF_A_LIST)
@@ -63,11 +58,12 @@ class LangflowStudio:
             "description": _text(found.get("description"), LONGEST_TEXT),
             "data": _content(data),
             "is_component": bool(found.get("is_component")),
-            "last_tested_version": _built_with(data) or self._release(),
+            "last_tested_version": _built_with(data) or self.version(),
         }
         return FlowExport(export, _moment(found.get("updated_at")))
 
-    def _release(self) -> str:
+    def version(self) -> str:
+        """Return its release, which it tells without a key too."""
         told = self._asked(VERSION, most=MOST_OF_A_VERSION)
         version = told.get("version") if isinstance(told, dict) else None
         if not isinstance(version, str) or not _RELEASE.match(version):
