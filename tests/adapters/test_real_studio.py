@@ -16,6 +16,7 @@ from tests.adapters.runtimes.flows import call
 from tests.support.flows import echo_flow, exports, template
 from tests.support.market import ok
 from tests.support.studio import FLOW_KEYS, HEADER_KEYS, STUDIOS
+from tests.support.waiting import until
 from tests.support.world import World
 
 from agentmart.adapters.runtimes import Deployment
@@ -109,9 +110,13 @@ def test_what_changes_in_the_studio_becomes_the_next_version(world: World, path:
     assert picked(world, path, flow_id)[0]["outcome"] == "created"
     flow["data"]["viewport"] = {"x": 99.5, "y": 1, "zoom": 0.5}
     flow["data"]["nodes"][0]["selected"] = True
-    langflow("PATCH", f"{FLOWS}{flow_id}", {"data": flow["data"]})
-    (row,) = ok(world.provider.api.get(f"{path}importable_flows/", is_imported="true"))
-    assert row["is_changed"]
+
+    def saved_later() -> bool:
+        langflow("PATCH", f"{FLOWS}{flow_id}", {"data": flow["data"]})
+        (row,) = ok(world.provider.api.get(f"{path}importable_flows/", is_imported="true"))
+        return bool(row["is_changed"])
+
+    until(saved_later)  # Langflow tells whole seconds
     assert picked(world, path, flow_id)[0]["outcome"] == "unchanged"
     template(flow, "Prompt")["template"]["value"] = "You asked: {text}"
     langflow("PATCH", f"{FLOWS}{flow_id}", {"data": flow["data"]})
