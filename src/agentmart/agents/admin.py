@@ -52,6 +52,6 @@ class StudioAdmin(OperatorAdmin):
 class StudioFlowAdmin(OperatorAdmin):
     """Which agent a studio's flow became."""
 
-    list_display = ("backend_id", "studio", "agent", "version", "imported")
+    list_display = ("agent", "studio", "version", "imported")
     list_filter = ("imported",)
     search_fields = ("backend_id", "agent__name", "studio__name")

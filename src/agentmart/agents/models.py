@@ -115,4 +115,4 @@ class StudioFlow(models.Model):
         constraints = (models.UniqueConstraint(fields=["studio", "backend_id"], name="studio_flow_once"),)
 
     def __str__(self) -> str:
-        return str(self.backend_id)
+        return f"version {self.version}"
