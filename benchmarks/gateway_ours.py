@@ -45,8 +45,8 @@ class MemoryMeter:
     spooled = 0
 
     def __init__(self) -> None:
-        self.rows: deque[CallStarted] = deque(maxlen=10_000)
-        self.calls: deque[Completed] = deque(maxlen=10_000)
+        self.rows: deque[CallStarted] = deque(maxlen=1000)
+        self.calls: deque[Completed] = deque(maxlen=1000)
         self.closed = 0
 
     def start(self) -> None:

@@ -34,7 +34,6 @@ from agentmart.gateway.sessions import Sessions
 from agentmart.gateway.settings import GatewaySettings, settings_from_environment
 from agentmart.gateway.spool import Spool
 from agentmart.gateway.writer import Meter, UsageWriter
-from agentmart.kit import tokens
 from agentmart.kit.errors import DomainError, NotFound
 from agentmart.kit.ids import uuid7_bytes
 from agentmart.kit.logs import QuickLines, request_id_var
@@ -136,7 +135,6 @@ class Gateway:
 
     async def startup(self) -> None:
         """Start the parts; the database may still be away, the gateway then answers 503 until it is back."""
-        await asyncio.to_thread(tokens.load)
         await self._database.open()
         self._grants.start()
         self._writer.start()

@@ -32,6 +32,7 @@ from agentmart.gateway.shedding import Shedder
 from agentmart.gateway.upstreams import AGAIN, Upstream, Upstreams
 from agentmart.gateway.usage import MAX_INT, Course, Outcome, event_of, started_of
 from agentmart.gateway.writer import Meter
+from agentmart.kit import tokens
 from agentmart.kit.alarms import alarms_of
 from agentmart.kit.errors import DomainError
 from agentmart.kit.ids import new_id
@@ -168,7 +169,7 @@ class Run:
             yield piece
 
     async def _go(self) -> None:
-        requests = tokens = 0
+        requests = used = 0
         try:
             outcome = await self._outcome()
             self._done = monotonic()
@@ -179,13 +180,13 @@ class Run:
             if self.call.grant.payloads is not None:
                 completed = replace(completed, payload=await self._payload(event, outcome.text))
             await self._writer.completed(completed)
-            requests, tokens = event.requests, event.input_tokens + event.output_tokens
+            requests, used = event.requests, event.input_tokens + event.output_tokens
             self.answer = answer
         except BaseException as error:
             self._error = error
             raise
         finally:
-            self._lease.release(requests, tokens)
+            self._lease.release(requests, used)
             self._tokens.end()
             if not self._over.done():
                 self._over.set_result(None)
@@ -367,7 +368,11 @@ class Run:
             received_at=self._now(),
             course=self._course(),
         )
-        return await asyncio.to_thread(make) if len(text) + len(outcome.text) > BIG_TEXT else make()
+        if len(text) + len(outcome.text) > BIG_TEXT:
+            return await asyncio.to_thread(make)
+        if outcome.reported is None and not tokens.is_loaded():
+            await asyncio.to_thread(tokens.load)
+        return make()
 
 
 def _ms(seconds: float) -> int:

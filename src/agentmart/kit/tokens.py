@@ -60,6 +60,11 @@ def load() -> Encoding:
         return _encoding()
 
 
+def is_loaded() -> bool:
+    """Return whether counting begins at once."""
+    return _encoding.cache_info().currsize > 0
+
+
 @cache
 def _encoding() -> Encoding:
     """Load the package's compiled module by itself.
