@@ -56,6 +56,17 @@ async def test_another_agent_s_key_is_another_key(world: World) -> None:
     assert len(await world.store.events()) == 2
 
 
+async def test_a_test_s_answer_is_not_given_to_a_call_that_is_billed(world: World) -> None:
+    test = await world.issue(environment="test")
+    same = {name: getattr(test.grant, name) for name in ("config_id", "customer_id", "resource_id")}
+    live = await world.issue(**same)
+    for issued in (test, live):
+        assert "idempotent-replayed" not in (await ask(world, issued.key)).headers
+    other = await world.issue(**same)
+    assert (await ask(world, other.key)).headers["idempotent-replayed"] == "true"  # one agent, both live
+    assert {event["key_id"] for event in await world.store.events()} == {test.grant.key_id, live.grant.key_id}
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"body": {"input": "other"}}, {"path": INVOKE.rstrip("/")}, {"body": {**HELLO, "stream": True}}],

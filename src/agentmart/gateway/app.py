@@ -109,11 +109,11 @@ class Gateway:
         self._health_turn = asyncio.Lock()
         invoke, chat, responses = InvokeDialect(), ChatDialect(), ResponsesDialect()
         self._routes: dict[str, dict[str, Handler]] = {
-            PREFIX + "invoke": {"POST": lambda exchange: self._pipeline.invoke(exchange, invoke)},
+            PREFIX + "invoke": {"POST": partial(self._pipeline.invoke, dialect=invoke)},
             PREFIX + "sessions": {"POST": self._sessions.open},
             PREFIX + "health": {"GET": self._answer_health},
-            OPENAI + "chat/completions": {"POST": lambda exchange: self._pipeline.invoke(exchange, chat)},
-            OPENAI + "responses": {"POST": lambda exchange: self._pipeline.invoke(exchange, responses)},
+            OPENAI + "chat/completions": {"POST": partial(self._pipeline.invoke, dialect=chat)},
+            OPENAI + "responses": {"POST": partial(self._pipeline.invoke, dialect=responses)},
             OPENAI + "models": {"GET": self._answer_models},
             "/health": {"GET": self._answer_alive},
             "/ready": {"GET": self._answer_ready},

@@ -133,7 +133,9 @@ class Sum:
 
     def percent(self, month: int) -> int:
         """Return how much of the limit that is, rounded down."""
-        return self.used_in(month) * 100 // self.limit if self.limit else 100
+        if not self.limit:
+            return 100
+        return self.used * 100 // self.limit if self.month == month else 0
 
     def idle(self, now: int) -> bool:
         """Return whether it could be loaded again as it stands."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -173,12 +173,16 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request line."""
         self._url += url
-        self._count(len(url))
+        self._size += len(url)
+        if self._size > MAX_HEAD_BYTES:
+            self._too_large()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; of several with one name, the first. Trailers are counted, not kept."""
         self._fields += 1
-        self._count(len(name) + len(value))
+        self._size += len(name) + len(value)
+        if self._size > MAX_HEAD_BYTES or self._fields > MAX_HEADERS:
+            self._too_large()
         if self._in_head:
             known = _NAMES[name]
             if known not in self._headers:
@@ -308,11 +312,9 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self._fields = 0
 
-    def _count(self, size: int) -> None:
-        self._size += size
-        if self._size > MAX_HEAD_BYTES or self._fields > MAX_HEADERS:
-            self._reason = 431
-            raise ValueError("head too large")
+    def _too_large(self) -> NoReturn:
+        self._reason = 431
+        raise ValueError("head too large")
 
     def _new_exchange(self) -> HttpExchange:
         """Return the request of a head; raises ValueError, with `_reason` set, for one that cannot be served."""

@@ -99,11 +99,15 @@ class Door:
     def identify(self, exchange: Exchange, now: datetime) -> Caller:
         """Return whose key or token the request carries; raises InvalidKey or ExpiredKey."""
         key = key_in(exchange.header)
+        sha256 = hash_key(key)
+        known = self._keys.known(sha256, now)
+        if known is not None:
+            return known
         parsed = parse_key(key)
         if parsed is None:
             raise InvalidKey
         checker = self.tokens if parsed.kind == SESSION else self._keys
-        return checker.check_parsed(parsed, hash_key(key), now)
+        return checker.check_parsed(parsed, sha256, now)
 
     def admit(self, exchange: Exchange, caller: Caller, grant: Grant) -> None:
         """Let the caller make a call; raises KeyForbidden (403) or TooManyCalls (429)."""

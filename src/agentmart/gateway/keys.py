@@ -17,7 +17,7 @@ import jwt
 from jwt.types import Options
 
 from agentmart.contracts.grants import Grant, GrantState
-from agentmart.contracts.keys import PUBLISHABLE, SECRET, SESSION, ParsedKey, hash_key, parse_key
+from agentmart.contracts.keys import LIVE, PUBLISHABLE, SECRET, SESSION, ParsedKey, hash_key, parse_key
 from agentmart.contracts.places import Address, is_within
 from agentmart.contracts.signing import SigningKey, open_ring
 from agentmart.gateway.errors import Unavailable
@@ -112,8 +112,10 @@ class Caller:
     session: Session | None = None
 
     def own_key(self, key: str) -> str:
-        """Return an idempotency key as the caller's own: visitors of a page do not share theirs."""
-        return key if self.session is None else f"{self.session.id}:{key}"
+        """Return an idempotency key as the caller's own: visitors of a page do not share theirs, and a call that is
+        billed is not answered by a test."""
+        own = key if self.session is None else f"{self.session.id}:{key}"
+        return own if self.environment == LIVE else f"{self.environment}:{own}"
 
 
 def key_in(header: Callable[[str], str | None]) -> str:
@@ -153,6 +155,25 @@ class Verified(Generic[T]):
         self._known.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A key whose signature held."""
+
+    kind: str
+    environment: str
+    claims: Claims
+
+
+def _in_time(caller: Caller, now: datetime) -> Caller:
+    """Return the caller if its key's times hold; raises ExpiredKey or InvalidKey."""
+    claims = caller.claims
+    if claims.expires_at is not None and now >= claims.expires_at:
+        raise ExpiredKey
+    if claims.not_before is not None and now < claims.not_before:
+        raise InvalidKey("The API key is not valid yet.")
+    return caller
+
+
 class KeyChecker:
     """Verifies keys: signatures that held are remembered while the signing keys stay, times are checked each time."""
 
@@ -160,7 +181,7 @@ class KeyChecker:
         self._settings = settings
         self._ring = open_ring(settings.secret, settings.algorithm, settings.file)
         self._ring_version = self._ring.version
-        self._verified: Verified[Claims] = Verified(cache_size)
+        self._verified: Verified[_Known] = Verified(cache_size)
 
     def check(self, key: str, now: datetime) -> Caller:
         """Return who calls; raises InvalidKey or ExpiredKey."""
@@ -171,19 +192,26 @@ class KeyChecker:
 
     def check_parsed(self, parsed: ParsedKey, sha256: bytes, now: datetime) -> Caller:
         """Return who calls with a key that was taken apart and hashed; raises InvalidKey or ExpiredKey."""
+        known = self.known(sha256, now)
+        if known is not None:
+            return known
+        claims = self._verify(parsed.jwt)
+        self._verified.put(sha256, _Known(parsed.kind, parsed.environment, claims))
+        return _in_time(Caller(parsed.kind, parsed.environment, sha256, claims), now)
+
+    def known(self, sha256: bytes, now: datetime) -> Caller | None:
+        """Return who calls with a key whose signature held before, by the key's hash; raises InvalidKey or ExpiredKey.
+
+        None for one that has still to be looked at.
+        """
         self._ring.refresh()
         if self._ring.version != self._ring_version:  # a key may have been signed by what is retired now
             self._verified.clear()
             self._ring_version = self._ring.version
-        claims = self._verified.get(sha256)
-        if claims is None:
-            claims = self._verify(parsed.jwt)
-            self._verified.put(sha256, claims)
-        if claims.expires_at is not None and now >= claims.expires_at:
-            raise ExpiredKey
-        if claims.not_before is not None and now < claims.not_before:
-            raise InvalidKey("The API key is not valid yet.")
-        return Caller(parsed.kind, parsed.environment, sha256, claims)
+        said = self._verified.get(sha256)
+        if said is None:
+            return None
+        return _in_time(Caller(said.kind, said.environment, sha256, said.claims), now)
 
     def _verify(self, token: str) -> Claims:
         key = self._signing_key(token)

@@ -62,6 +62,9 @@ class QuickLines:
         self._waiting: list[bytes] = []
         self._second = 0
         self._prefix = ""
+        self._fixed: dict[
+            tuple[str, str], bytes
+        ] = {}  # what every line of a process says, by its name and message
 
     def add(self, message: str, fields: dict[str, Any], *, request_id: str) -> None:
         """Keep a line at level INFO until `flush`."""
@@ -73,15 +76,18 @@ class QuickLines:
         if int(now) != self._second:
             self._second = int(now)
             self._prefix = datetime.fromtimestamp(self._second, UTC).isoformat()[:19]
-        head = {
-            "time": f"{self._prefix}.{int(now % 1 * 1000):03d}+00:00",
-            "level": "INFO",
-            "logger": self._logger.name,
-            "process": handler.process_name,
-            "request_id": request_id,
-            "message": message,
-        }
-        self._waiting.append(msgspec.json.encode({**head, **fields}))
+        fixed = self._fixed.get((handler.process_name, message))
+        if fixed is None:
+            said = {
+                "level": "INFO",
+                "logger": self._logger.name,
+                "process": handler.process_name,
+                "message": message,
+            }
+            fixed = self._fixed[handler.process_name, message] = msgspec.json.encode(said)[1:-1]
+        moment = f'{{"time":"{self._prefix}.{int(now % 1 * 1000):03d}+00:00",'.encode()
+        rest = msgspec.json.encode({"request_id": request_id, **fields})
+        self._waiting.append(b"%b%b,%b" % (moment, fixed, rest[1:]))
 
     def __len__(self) -> int:
         return len(self._waiting)

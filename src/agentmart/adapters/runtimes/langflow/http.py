@@ -68,23 +68,19 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience.total
         data = self._bytes(request)
-        connection = self._kept(loop) or await self._connect(loop, deadline)
-        try:
-            return await self._whole(connection, data, patience, deadline)
-        except Broken as broken:
-            if not _may_repeat(broken, connection, request):
-                raise
-        connection = await self._connect(loop, deadline)
-        return await self._whole(connection, data, patience, deadline)
-
-    async def _whole(
-        self, connection: Connection, data: bytes, patience: Patience, deadline: float
-    ) -> Answer:
-        try:
-            connection.send(data, patience, deadline, most=MAX_BODY)
-            return Answer(*await connection.whole())
-        finally:
-            self._settle(connection)
+        kept = self._kept(loop)
+        while True:
+            connection = kept or await self._connect(loop, deadline)
+            try:
+                connection.send(data, patience, deadline, most=MAX_BODY)
+                status, body = await connection.whole()
+                return Answer(status, body)
+            except Broken as broken:
+                if kept is None or not _may_repeat(broken, connection, request):
+                    raise
+            finally:
+                self._settle(connection)
+            kept = None  # it had died: once more on a new one
 
     @contextlib.asynccontextmanager
     async def opened(self, request: Request, patience: Patience) -> AsyncIterator[Opened]:
