@@ -48,8 +48,6 @@ MODEL = OPENAI + "models/"
 HEALTH_SECONDS = 0.5
 """A health answer is good for so long: it needs no key, so it must cost nothing."""
 HEALTH_TIMEOUT = 2.0
-LOG_SECONDS = 0.05
-"""Lines of calls are written together so often."""
 
 Handler = Callable[[Exchange], Awaitable[None]]
 
@@ -104,7 +102,6 @@ class Gateway:
         )
         self._serving = False
         self._lines = QuickLines(logger)
-        self._flush: asyncio.TimerHandle | None = None
         self._health: tuple[float, dict[str, bool]] = (0.0, {})
         self._health_turn = asyncio.Lock()
         invoke, chat, responses = InvokeDialect(), ChatDialect(), ResponsesDialect()
@@ -150,9 +147,7 @@ class Gateway:
         for runtime in self._runtimes.values():
             await runtime.close()
         await self._database.close()
-        if self._flush is not None:
-            self._flush.cancel()
-        self._flush_log()
+        self._lines.flush()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -288,12 +283,6 @@ class Gateway:
         }
         fields.update(exchange.facts)
         self._lines.add("call", fields, request_id=exchange.request_id)
-        if self._flush is None and self._lines:
-            self._flush = asyncio.get_running_loop().call_later(LOG_SECONDS, self._flush_log)
-
-    def _flush_log(self) -> None:
-        self._flush = None
-        self._lines.flush()
 
 
 def openai_refusal(error: DomainError, request_id: str) -> bytes:

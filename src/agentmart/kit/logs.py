@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
@@ -20,6 +21,8 @@ call_id_var: ContextVar[str] = ContextVar("call_id", default="")
 """The gateway call that the running code serves (UUIDv7, also the id of its usage event)."""
 
 REMOVED = "[removed]"
+TOGETHER_SECONDS = 0.05
+"""Lines of a hot path are written together so often."""
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
     # Our own keys and tokens, by their prefixes; the kind stays readable.
@@ -62,15 +65,14 @@ class QuickLines:
         self._waiting: list[bytes] = []
         self._second = 0
         self._prefix = ""
-        self._fixed: dict[
-            tuple[str, str], bytes
-        ] = {}  # what every line of a process says, by its name and message
+        self._timer: asyncio.TimerHandle | None = None
+        self._fixed: dict[tuple[str, str], bytes] = {}  # of every line, by process and message
 
     def add(self, message: str, fields: dict[str, Any], *, request_id: str) -> None:
-        """Keep a line at level INFO until `flush`."""
+        """Keep a line at level INFO for a moment, until the running event loop, or `flush`, writes what is kept."""
         handler = self._handler()
         if handler is None:
-            self._logger.info(message, extra=fields)
+            self._logger.info(message, extra={"request_id": request_id, **fields})
             return
         now = time.time()
         if int(now) != self._second:
@@ -88,12 +90,14 @@ class QuickLines:
         moment = f'{{"time":"{self._prefix}.{int(now % 1 * 1000):03d}+00:00",'.encode()
         rest = msgspec.json.encode({"request_id": request_id, **fields})
         self._waiting.append(b"%b%b,%b" % (moment, fixed, rest[1:]))
-
-    def __len__(self) -> int:
-        return len(self._waiting)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TOGETHER_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Write what is kept."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         lines, self._waiting = self._waiting, []
         handler = self._handler()
         if lines and handler is not None:

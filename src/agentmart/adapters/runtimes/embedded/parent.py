@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
+import uvloop
 
 from agentmart.adapters.runtimes.base import (
     Deployment,
@@ -31,6 +32,7 @@ from agentmart.adapters.runtimes.embedded.server import Server
 from agentmart.adapters.runtimes.embedded.settings import RuntimeSettings
 from agentmart.adapters.runtimes.embedded.store import Deployments, Record, Sessions, check_id, wall_clock
 from agentmart.adapters.runtimes.embedded.zygote import ZygoteFailed
+from agentmart.kit.logs import QuickLines
 
 logger = logging.getLogger("agentmart.runtime")
 
@@ -59,6 +61,7 @@ class Parent:
         )
         self.own: dict[str, Pool] = {}  # by key: deployments with code of their own
         self._deploying: dict[str, asyncio.Lock] = {}
+        self._lines = QuickLines(logger)
 
     async def deploy(self, deployment: Deployment) -> None:
         """Prove that the flow can be built, then keep it; an earlier one of the same id stays until then."""
@@ -159,14 +162,14 @@ class Parent:
             raise
         finally:
             facts: dict[str, Any] = {
-                "request_id": request.request_id,
                 "call_id": request.call_id,
                 "deployment_id": request.deployment_id,
                 "outcome": code,
                 "duration_ms": round((time.monotonic() - started) * 1000),
                 "model_calls": meter.calls,
             }
-            logger.info("run", extra=facts)
+            if logger.isEnabledFor(logging.INFO):
+                self._lines.add("run", facts, request_id=request.request_id)
 
     async def _run(
         self, request: RunRequest, deadline: float, meter: Meter, *, stream: bool
@@ -212,6 +215,7 @@ class Parent:
         await self.nursery.close()
         await self._egress.close()
         self._sessions.close()
+        self._lines.flush()
 
 
 async def serve(settings: RuntimeSettings, stop: asyncio.Event | None = None) -> None:
@@ -261,7 +265,7 @@ def run_parent(settings: RuntimeSettings) -> None:
         await serve(settings, stop)
 
     try:
-        asyncio.run(main())
+        uvloop.run(main())
     except ZygoteFailed as error:
         logger.critical("the runtime cannot run flows here", extra={"reason": str(error)})
         sys.exit(1)

@@ -20,6 +20,7 @@ from typing import NoReturn
 from . import __path__, isolation, seccomp
 
 PACKET = 64 * 1024
+YOUNG_OBJECTS = 20_000
 ENVIRONMENT = {
     "HOME": isolation.SCRATCH_FOLDER,
     "TMPDIR": isolation.SCRATCH_FOLDER,
@@ -71,6 +72,7 @@ def main(control_fd: int) -> None:
         flows.cache_component_classes()
         flows.cache_file_fields()
         flows.copy_plain_data_quickly()
+        flows.copy_fields_quickly()
         flows.do_without_langflow()
         flows.spare_descriptions()
         flows.share_tls_context()
@@ -83,6 +85,7 @@ def main(control_fd: int) -> None:
     isolation.note_memory()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 50)  # a run makes thousands, and most end with it
     signal.signal(
         signal.SIGCHLD, signal.SIG_IGN
     )  # children are reaped by the kernel; the parent watches pidfds
