@@ -10,7 +10,7 @@ RUNTIME_VENV := $(or $(AGENTMART_RUNTIME_VENV),$(DATA_DIR)/runtime-venv)
 SOURCES := src tests scripts benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: bench-gateway bench-rest chaos soak fuzz help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
+.PHONY: bench-gateway bench-rest bench-runtimes chaos soak fuzz help setup product demo serve test test-slow test-langflow fast check format lock wheel clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ bench-rest: setup ## Lists of the REST API on one web worker, over a fresh datab
 bench-gateway: setup ## Gateways side by side (ours, nginx, FastAPI + httpx, LiteLLM, Portkey); JSON=PATH keeps the figures
 	bash benchmarks/setup.sh
 	$(BIN)/python -W ignore -m benchmarks.gateway $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only $(ONLY))
+
+bench-runtimes: setup ## The embedded runtime beside a real Langflow server (1.4 GB, installed for it); JSON=PATH keeps the figures
+	$(BIN)/python -W ignore -m benchmarks.runtimes .agentmart/langflow-venv $(if $(JSON),--json "$(JSON)")
 
 check: setup ## Format, lint, types, import directions, our own lints
 	$(BIN)/ruff format --check $(SOURCES)
