@@ -27,7 +27,9 @@ WITHOUT_TENANT = {
     "procrastinate_events": "times of jobs",
     "procrastinate_periodic_defers": "times of periodic jobs",
     "procrastinate_workers": "heartbeats",
+    "web_keyed_call": "a view of access_idempotent_call with that table's policy (tests/web/test_admin.py)",
     "web_usage_by_hour": "a view of metering_usage_hour with that table's policy (tests/web/test_admin.py)",
+    "web_usage_by_key": "a view of metering_usage_part with that table's policy (tests/web/test_admin.py)",
 }
 
 EMPTY_FOR_VISITORS = "SELECT count(*) FROM {}"

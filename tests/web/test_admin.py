@@ -153,8 +153,7 @@ def test_a_form_from_elsewhere_is_refused(world: World) -> None:
 def test_every_model_of_ours_has_a_page() -> None:
     ours = {model for model in apps.get_models() if model.__module__.startswith("agentmart.")}
     missing = {model._meta.label for model in ours - set(REGISTERED)}
-    # keys of several columns: UsageHour is shown as web.UsageByHour, UsagePart holds the same sums by key, and
-    # answers kept for a day are sealed anyway
+    # keys of several columns: they are shown as web.UsageByHour, web.UsageByKey, web.KeyedCall
     assert missing == {"metering.UsageHour", "metering.UsagePart", "access.IdempotentCall"}
     assert ProcrastinateJob in REGISTERED
 
@@ -193,8 +192,21 @@ def running() -> Resource:
 
 
 def row_of_hours(shop: Shop) -> None:
+    """Write an hourly sum, the same of a key, and a call under an idempotency key."""
     resource = running()
     with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO metering_usage_part (resource_id, hour, key_key, version_key, customer_id,"
+            " provider_customer_id, events, errors, requests, input_tokens, output_tokens)"
+            " VALUES (%s, '2026-03-10 12:00Z', gen_random_uuid(), gen_random_uuid(), %s, %s, 3, 1, 3, 20, 30)",
+            [resource.pk, resource.customer_id, resource.provider_customer_id],
+        )
+        cursor.execute(
+            "INSERT INTO access_idempotent_call (config_id, key_sha256, customer_id, fingerprint, call_id,"
+            " claimed_at, expires_at) VALUES (gen_random_uuid(), decode(repeat('ab', 32), 'hex'), %s,"
+            " decode(repeat('cd', 32), 'hex'), gen_random_uuid(), '2026-03-10 12:00Z', '2026-03-11 12:00Z')",
+            [resource.customer_id],
+        )
         cursor.execute(
             "INSERT INTO metering_usage_hour VALUES (%s, '2026-03-10 12:00Z', "
             "'00000000-0000-0000-0000-000000000000', %s, %s, %s, %s, 3, 1, 3, 20, 30)",
@@ -262,18 +274,22 @@ def test_secrets_stand_on_no_page(shop: Shop, staff: Client) -> None:
         assert [secret for secret in hidden if secret in shown] == []
 
 
-def test_hourly_sums_are_a_tenant_s_own_in_the_database(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("view", "by_provider"), [("web_usage_by_hour", 1), ("web_usage_by_key", 1), ("web_keyed_call", 0)]
+)
+def test_views_show_a_tenant_s_own_rows_in_the_database(shop: Shop, view: str, by_provider: int) -> None:
     def seen_by(customer: Customer | None) -> int:
         assert customer is not None
         tenancy.enter(Actor(grants=(RoleGrant(customer.id, "CUSTOMER.OWNER"),)))
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM web_usage_by_hour")
+            cursor.execute(f"SELECT count(*) FROM {view}")
             (count,) = cursor.fetchone()
             return int(count)
 
     with tenancy.as_system("test"):
         row_of_hours(shop)
-    assert seen_by(shop.world.buyer.customer) == seen_by(shop.world.provider.customer) == 1
+    assert seen_by(shop.world.buyer.customer) == 1
+    assert seen_by(shop.world.provider.customer) == by_provider
     assert seen_by(shop.world.stranger.customer) == 0
 
 
@@ -313,7 +329,9 @@ def test_titles_and_lists_hold_names_not_ids(filled: dict[type[models.Model], An
         "metering.CallStarted",
         "metering.UsageEvent",
         "procrastinate.ProcrastinateJob",
+        "web.KeyedCall",
         "web.UsageByHour",
+        "web.UsageByKey",
     }
     uuid = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
     for model, row in filled.items():

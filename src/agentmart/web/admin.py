@@ -20,7 +20,7 @@ from procrastinate.contrib.django.models import (
 from agentmart.infra.admin_base import OperatorAdmin
 from agentmart.infra.admin_columns import called_by
 from agentmart.web.admin_site import ROOMS
-from agentmart.web.models import UsageByHour
+from agentmart.web.models import KeyedCall, UsageByHour, UsageByKey
 
 OURS = "agentmart."
 MOST_COLUMNS = 7
@@ -30,6 +30,7 @@ ODD_NAMES = {
     "identity.ApiToken": ("API token", "API tokens"),
     "access.ApiKey": ("API key", "API keys"),
     "access.GrantRow": ("grant", "grants"),
+    "web.KeyedCall": ("call under an idempotency key", "calls under an idempotency key"),
     "metering.CallStarted": ("call under way", "calls under way"),
     "support.SlaTarget": ("SLA target", "SLA targets"),
     "procrastinate.ProcrastinateJob": ("job", "jobs"),
@@ -40,8 +41,21 @@ ODD_NAMES = {
 """Models whose name is not what people call it: one of them, several."""
 
 
+class _OfResource(OperatorAdmin):
+    """Rows of resources, under names made of what their keys are made of."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Find a row by the columns behind its name, which are indexed."""
+        resource, _, rest = object_id.partition(".")
+        try:
+            rows = self.get_queryset(request).filter(resource_id=resource, id=object_id)
+            return rows.first() if rest else None
+        except (ValueError, TypeError):
+            return None
+
+
 @admin.register(UsageByHour)
-class UsageByHourAdmin(OperatorAdmin):
+class UsageByHourAdmin(_OfResource):
     """Sums by the hour."""
 
     list_display = (
@@ -56,14 +70,32 @@ class UsageByHourAdmin(OperatorAdmin):
     list_filter = ("hour",)
     ordering = ("-hour", "resource_id", "plan_id")
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Find a row by the columns behind its name, which are indexed."""
-        resource, _, rest = object_id.partition(".")
-        try:
-            rows = self.get_queryset(request).filter(resource_id=resource, id=object_id)
-            return rows.first() if rest else None
-        except (ValueError, TypeError):
-            return None
+
+@admin.register(UsageByKey)
+class UsageByKeyAdmin(_OfResource):
+    """Sums by the hour, key and version."""
+
+    list_display = (
+        "hour",
+        "key_id",
+        "resource_id",
+        "customer_id",
+        "requests",
+        "errors",
+        "input_tokens",
+        "output_tokens",
+    )
+    list_filter = ("hour",)
+    ordering = ("-hour", "resource_id", "id")
+
+
+@admin.register(KeyedCall)
+class KeyedCallAdmin(OperatorAdmin):
+    """Calls that are answered again under the same key for a day."""
+
+    list_display = ("call_id", "claimed_at", "expires_at", "answered", "config_id", "customer_id")
+    list_filter = ("answered", "claimed_at")
+    ordering = ("-claimed_at", "pk")
 
 
 def columns_of(model: type[models.Model]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the back office shows that is no table: the hourly sums under one name per row."""
+"""What the back office shows that is no table: rows whose own keys have several columns, under one name each."""
 
 from __future__ import annotations
 
@@ -29,3 +29,46 @@ class UsageByHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource_id} {self.hour:%Y-%m-%d %H}h"
+
+
+class UsageByKey(models.Model):
+    """A view of `metering_usage_part`: what keys and versions used, by the hour."""
+
+    id = models.TextField(primary_key=True)  # resource.hour.key.version
+    resource_id = models.UUIDField()
+    hour = models.DateTimeField()
+    key_id = models.UUIDField(null=True)
+    flow_version_id = models.UUIDField(null=True)
+    customer_id = models.UUIDField()
+    provider_customer_id = models.UUIDField()
+    events = models.BigIntegerField()
+    errors = models.BigIntegerField()
+    requests = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+
+    class Meta:
+        db_table = "web_usage_by_key"
+        managed = False
+        verbose_name_plural = "usage by key"
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.hour:%Y-%m-%d %H}h"
+
+
+class KeyedCall(models.Model):
+    """A view of `access_idempotent_call`: calls under an `Idempotency-Key`, without their answers."""
+
+    call_id = models.UUIDField(primary_key=True)
+    config_id = models.UUIDField()
+    customer_id = models.UUIDField()
+    claimed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    answered = models.BooleanField()
+
+    class Meta:
+        db_table = "web_keyed_call"
+        managed = False
+
+    def __str__(self) -> str:
+        return f"call {self.call_id}"
