@@ -71,7 +71,13 @@ def test_every_process_survives_being_killed(product: Product):
 def test_no_process_holds_what_is_anothers(product: Product):
     secrets = json.loads((product.data_dir / "secrets.json").read_text())
     expected = {
-        "web": {"app_password", "agent_keys_secret", "django_secret_key", "payload_key"},
+        "web": {
+            "app_password",
+            "agent_keys_secret",
+            "django_secret_key",
+            "payload_key",
+            "stored_secrets_key",
+        },
         "worker": {"app_password", "agent_keys_secret", "django_secret_key"},
         "gateway": {"gateway_password", "agent_keys_secret", "payload_key", "sessions_secret"},
         "runtime": set(),
