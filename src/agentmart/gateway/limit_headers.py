@@ -78,9 +78,7 @@ def _warning(allowance: Allowance, month: int) -> str:
         ("requests_per_month", allowance.request_sums),
         ("tokens_per_month", allowance.token_sums),
     ):
-        percent = 0
-        for total in sums:
-            percent = max(percent, total.percent(month))
+        percent = max((total.percent(month) for total in sums), default=0)
         if percent >= WARN_PERCENT:
             found.append(f"{name} {percent}%")
     return ", ".join(found)

@@ -152,7 +152,7 @@ class Allowance:
 
     def is_loaded(self, month: int) -> bool:
         """Return whether of every sum is known what this month has used."""
-        return not self.sums or all(total.month == month for total in self.sums)
+        return all(total.month == month for total in self.sums)
 
     def unloaded(self, month: int) -> list[tuple[Rule, Sum]]:
         """Return the sums of which nothing of this month is known yet."""

@@ -120,7 +120,7 @@ def check_json(header: Header) -> None:
     if media_type != JSON and media_type.partition(";")[0].strip().lower() != JSON:
         raise UnsupportedMediaType(f"Send the body as {JSON}.")
     encoding = header("content-encoding")
-    if encoding is not None and encoding.strip().lower() not in ("identity", ""):
+    if encoding and encoding.strip().lower() != "identity":
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
 
 
